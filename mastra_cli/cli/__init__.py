@@ -1,0 +1,92 @@
+"""The `mastra` command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from mastra_cli.cli import engine, failures
+from mastra_cli.cli.console import Console
+from mastra_cli.errors import Interrupted, Usage
+
+app = typer.Typer(
+    name="mastra",
+    help="Postgres for AI applications: a running, migrated, typed database in one command.",
+    epilog="Start with: mastra engine add",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(engine.app, name="engine")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"mastra {version('mastra-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def mastra(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; never returns."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit status of one command line."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        result: Any = app(args=arguments, prog_name="mastra", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nobody is there to tell.
+        sys.stdout = None
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return failures.report(_console(arguments), KeyboardInterrupt())
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except Exception as error:
+        # Typer's usage errors differ in class between its versions; all of them can format themselves.
+        message = getattr(error, "format_message", None)
+        if callable(message) and not message() and "--json" not in arguments:
+            return 2  # no command given: the help is printed already
+        sentence = _sentence(message()) if callable(message) else ""
+        failure = Usage(sentence or "no command given", hint=_help(arguments)) if callable(message) else error
+        return failures.report(_console(arguments), failure)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise Interrupted(f"ended by signal {signal.Signals(number).name}")
+
+
+def _sentence(message: Any) -> str:
+    text = str(message).strip().removesuffix(".")
+    return text[:1].lower() + text[1:]
+
+
+def _help(arguments: list[str]) -> str:
+    command = _command(arguments)
+    return f"see `mastra engine {command} --help`" if command else "see `mastra --help`"
+
+
+def _command(arguments: list[str]) -> str | None:
+    return next((word for word in arguments if word in engine.COMMANDS), None)
+
+
+def _console(arguments: list[str]) -> Console:
+    """For what fails before a command has one of its own."""
+    return Console(_command(arguments) or "", json="--json" in arguments, no_color="--no-color" in arguments)

@@ -1,0 +1,12 @@
+"""`mastra engine add`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mastra_cli.cli.console import Console
+
+
+def add(console: Console, env_file: Path | None) -> None:
+    """Placeholder."""
+    console.finish()

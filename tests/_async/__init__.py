@@ -1,0 +1,1 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.

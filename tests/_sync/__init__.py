@@ -1,0 +1,1 @@
+# Generated from the _async twin by `nox -s sync`: edit that one.
