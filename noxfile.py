@@ -1,4 +1,4 @@
-"""What can be asked of this checkout: `nox -s NAME`, words after `--` go to the tool. Verbs only, no logic."""
+"""What can be asked of this checkout: `nox -s NAME`, words after `--` go to the tool. No logic."""
 
 import nox
 

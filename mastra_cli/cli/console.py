@@ -1,4 +1,4 @@
-"""The terminal: answers on stdout, talk on stderr, one JSON document with `--json`. Rich is loaded on first use."""
+"""The terminal: answers on stdout, talk on stderr, one JSON document with `--json`. Rich loads if needed."""
 
 from __future__ import annotations
 

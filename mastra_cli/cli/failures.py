@@ -22,9 +22,11 @@ EXIT_CODES: dict[type[errors.MastraError], int] = {
     errors.Interrupted: 130,
 }
 
-EXIT_HELP = """Exit status: 0 done (also when there was nothing to do), 1 failed, 2 usage, 3 --check found work,
-4 no Docker engine answers, 5 database not reachable, 6 migration lock busy, 7 missing privilege or extension,
-130 interrupted."""
+EXIT_HELP = (
+    "Exit status: 0 done (also when there was nothing to do), 1 failed, 2 usage, 3 --check found work, "
+    "4 no Docker engine answers, 5 database not reachable, 6 migration lock busy, "
+    "7 missing privilege or extension, 130 interrupted."
+)
 
 
 def exit_code(error: errors.MastraError) -> int:
@@ -35,7 +37,7 @@ def exit_code(error: errors.MastraError) -> int:
 
 
 def report(console: Console, failure: BaseException) -> int:
-    """Print a failure in the user's words; returns the exit status. What is no `MastraError` is our own bug."""
+    """Print a failure in the user's words; returns the exit status. What is no `MastraError` is our bug."""
     if isinstance(failure, KeyboardInterrupt):
         failure = errors.Interrupted("interrupted")
     if not isinstance(failure, errors.MastraError):
@@ -59,5 +61,6 @@ def _unexpected(failure: BaseException) -> errors.MastraError:
         return errors.MastraError(f"{failure.strerror}{name}", hint=f"it happened at {place}")
     return errors.MastraError(
         f"unexpected {type(failure).__name__} at {place}",
-        hint=f"this is a bug in mastra-cli; please report it with this line and your Python ({sys.version.split()[0]})",
+        hint="this is a bug in mastra-cli; please report it with this line and your Python "
+        f"({sys.version.split()[0]})",
     )
