@@ -52,6 +52,7 @@ attribute holds a password.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 __all__ = [
     "Conflict",
@@ -95,6 +96,8 @@ __all__ = [
     "ThreadNotFound",
     "Usage",
     "VectorIndexNotFound",
+    "login_refused",
+    "translate",
 ]
 
 
@@ -171,6 +174,14 @@ class RecordRejected(MastraError):
 
 class DatabaseUnreachable(MastraError):
     """The database does not answer, or refuses the login."""
+
+    def __init__(
+        self, message: str, *, sqlstate: str | None = None, transient: bool = False, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.sqlstate = sqlstate
+        self.transient = transient
+        """Whether waiting may help: refused, starting up, name not found, too many clients ..."""
 
 
 class NotMigrated(MastraError):
@@ -287,3 +298,107 @@ class SchemaNotFound(NotFound):
 
 class GenerateFailed(MastraError):
     """The models could not be written as asked."""
+
+
+# Longest prefix wins. What the server says (`diag.message_primary`) follows these words in the message.
+_STATEMENTS: dict[str, tuple[type[MastraError], str, str | None]] = {
+    "08": (DatabaseUnreachable, "the connection to the database was lost", "try again"),
+    "57P": (DatabaseUnreachable, "the database is shutting down or starting up", "try again"),
+    "53300": (
+        DatabaseUnreachable,
+        "the database has no connection left",
+        "close some connections, or raise max_connections",
+    ),
+    "3D000": (DatabaseUnreachable, "the database does not exist", "create it, or mend the URL"),
+    "28": (DatabaseUnreachable, "the database refused the login", "mend the user or the password in the URL"),
+    "42P01": (NotMigrated, "a table of the schema is missing", "run `mastra engine migrate`"),
+    "42703": (NotMigrated, "a column of the schema is missing", "run `mastra engine migrate`"),
+    "3F000": (NotMigrated, "the schema is missing", "run `mastra engine migrate`"),
+    "42704": (NotMigrated, "a type or an object of the schema is missing", "run `mastra engine migrate`"),
+    "58P01": (ExtensionMissing, "the server has no pgvector", "install pgvector on the database server"),
+    "0A000": (ExtensionMissing, "the server has no pgvector", "install pgvector on the database server"),
+    "42501": (
+        PermissionDenied,
+        "the role lacks a privilege",
+        "`mastra engine migrate --grants ROLE` prints the grants that it needs",
+    ),
+    "25006": (ReadOnly, "the server takes no writes", "connect to the primary"),
+    "57014": (DeadlineExceeded, "the statement was cancelled: its time was up", "allow it more time"),
+    "55P03": (LockBusy, "a lock was not had in time", "try again when the other session is done"),
+}
+
+
+def translate(error: BaseException) -> MastraError:
+    """What a psycopg error from a statement is to our caller, by SQLSTATE alone; raise it `from error`.
+
+    An error without SQLSTATE is one of the connection when psycopg calls it operational or of its interface.
+    """
+    if isinstance(error, MastraError):
+        return error
+    sqlstate: str | None = getattr(error, "sqlstate", None)
+    diag: Any = getattr(error, "diag", None)
+    said: str | None = getattr(diag, "message_primary", None)
+    if sqlstate is None:
+        names = {cls.__name__ for cls in type(error).__mro__}
+        if names & {"OperationalError", "InterfaceError"}:
+            return DatabaseUnreachable(
+                "the connection to the database was lost or could not be made",
+                transient=True,
+                hint="try again",
+            )
+        return DatabaseFailed(f"the database driver refused the call: {type(error).__name__}")
+    for length in (5, 3, 2):
+        if known := _STATEMENTS.get(sqlstate[:length]):
+            cls, words, hint = known
+            if cls is ExtensionMissing and not _about_an_extension(diag):
+                break
+            message = f"{words}: {said}" if said else words
+            if cls is DatabaseUnreachable:
+                transient = sqlstate[:2] in ("08", "57", "53")
+                return DatabaseUnreachable(message, sqlstate=sqlstate, transient=transient, hint=hint)
+            return cls(message, hint=hint)
+    return DatabaseFailed(
+        f"the database reported an error: {said or 'no message'} ({sqlstate})", sqlstate=sqlstate
+    )
+
+
+def _about_an_extension(diag: Any) -> bool:
+    # 0A000 and 58P01 mean much else too ("cached plan must not change result type"): the server's function
+    # tells them apart, and is not translated as its words are.
+    function = getattr(diag, "source_function", None) or ""
+    return "extension" in function or function == "internal_load_library"
+
+
+def login_refused(where: str, sqlstate: str | None, said: str | None = None) -> MastraError:
+    """Why the server at `where` (a masked URL) took no connection, by the SQLSTATE of its refusal."""
+    tail = f": {said}" if said else ""
+    match sqlstate:
+        case "28P01":
+            message, hint = "wrong password or user", "mend the user or the password in the URL"
+        case "28000":
+            message, hint = "no such user, or pg_hba.conf does not let it in", "mend the URL, or pg_hba.conf"
+        case "3D000":
+            message, hint = "no such database", "create the database, or mend its name in the URL"
+        case "42501":
+            return PermissionDenied(
+                f"{where} refused the login: the role may not connect to this database{tail}",
+                hint="an admin runs: GRANT CONNECT ON DATABASE ... TO ...",
+            )
+        case "57P01" | "57P02" | "57P03":
+            message, hint = "it is starting up or shutting down", "try again in a moment"
+            return DatabaseUnreachable(
+                f"{where} does not take connections: {message}{tail}",
+                sqlstate=sqlstate,
+                transient=True,
+                hint=hint,
+            )
+        case "53300":
+            return DatabaseUnreachable(
+                f"{where} has no connection left{tail}",
+                sqlstate=sqlstate,
+                transient=True,
+                hint="close some connections, or raise max_connections",
+            )
+        case _:
+            message, hint = f"SQLSTATE {sqlstate or 'not given'}", "mend the URL"
+    return DatabaseUnreachable(f"{where} refused the login: {message}{tail}", sqlstate=sqlstate, hint=hint)
