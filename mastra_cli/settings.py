@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from mastra_cli.errors import EnvFileRefused, InvalidArgument, NoDatabaseUrl
 
@@ -59,20 +59,12 @@ class Settings:
 
 def mask(url: str) -> str:
     """The URL with `***` in place of each password."""
-    start = url.find("://")
-    if start >= 0:
-        rest = url[start + 3 :]
-        end = re.search(r"[/?#]", rest)
-        # A password that was not percent-encoded may hold `/`, `?` or `#`: the last `@` ends it all the same.
-        authority, tail = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
-        if "@" not in authority and ":" in authority and "@" in tail.split("?")[0]:
-            cut = len(authority) + tail.split("?")[0].rfind("@")
-            authority, tail = rest[: cut + 1], rest[cut + 1 :]
-        userinfo, at, hosts = authority.rpartition("@")
-        user, colon, _ = userinfo.partition(":")
-        if at:
-            authority = f"{user}:***@{hosts}" if colon else authority
-        url = f"{url[:start]}://{authority}{tail}"
+    scheme, separator, rest = url.partition("://")
+    # A password that was not percent-encoded may hold `/`, `?`, `#`, `@`: the last `@` ends it all the same.
+    userinfo, at, tail = rest.rpartition("@")
+    user, colon, _ = userinfo.partition(":")
+    if separator and at and colon:
+        url = f"{scheme}://{user}:***@{tail}"
     return _SECRET_PARAMETERS.sub(r"\1***", url)
 
 
@@ -182,3 +174,28 @@ def no_url(env_file: Path | None = None) -> NoDatabaseUrl:
         f"in the environment or in {env_file or '.env'}",
         hint="run `mastra engine add` for a database on this machine, or set DB_URL",
     )
+
+
+def database_url(*, user: str, password: str, port: int, database: str, host: str = "127.0.0.1") -> str:
+    """A URL of these parts, each percent-encoded where it must be."""
+    user, password, database = (quote(part, safe="") for part in (user, password, database))
+    return f"postgresql://{user}:{password}@{host}:{port}/{database}"
+
+
+def same_database(one: str, other: str) -> bool:
+    """Whether two URLs lead to one database of one server; users, passwords and options do not count."""
+    return _address(one) == _address(other)
+
+
+def _address(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    userinfo, _, hosts = parts.netloc.rpartition("@")
+    user = unquote(userinfo.partition(":")[0])
+    places: list[str] = []
+    for place in (hosts or query.get("host", "localhost")).split(","):
+        host, _, port = place.rpartition(":") if re.search(r":\d*$", place) else (place, "", "")
+        host = unquote(host).lower()
+        host = "127.0.0.1" if host in ("", "localhost", "[::1]", "::1") else host
+        places.append(f"{host}:{port or query.get('port', '5432')}")
+    return ",".join(places), unquote(parts.path.lstrip("/")) or query.get("dbname") or user
