@@ -22,6 +22,7 @@
     │   ├── ReadOnly
     │   ├── DeadlineExceeded
     │   ├── OutcomeUnknown
+    │   ├── ScorerFailed
     │   └── DatabaseFailed
     └── the machine or the command line must be mended
         ├── Usage
@@ -90,6 +91,7 @@ __all__ = [
     "RecordRejected",
     "SchemaNotFound",
     "SchemaTooNew",
+    "ScorerFailed",
     "ServerFailed",
     "ServerUnsupported",
     "SyncInProgress",
@@ -210,6 +212,10 @@ class DeadlineExceeded(MastraError):
 
 class OutcomeUnknown(MastraError):
     """The connection was lost at COMMIT and the outcome could not be found out."""
+
+
+class ScorerFailed(MastraError):
+    """A scorer raised, or its answer can not be used."""
 
 
 class DatabaseFailed(MastraError):
