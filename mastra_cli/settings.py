@@ -182,6 +182,13 @@ def database_url(*, user: str, password: str, port: int, database: str, host: st
     return f"postgresql://{user}:{password}@{host}:{port}/{database}"
 
 
+def parts_of(url: str) -> tuple[str, str, int, str]:
+    """User, password, port and database of a URL with one host."""
+    parts = urlsplit(url)
+    user = unquote(parts.username or "")
+    return user, password_of(url) or "", parts.port or 5432, unquote(parts.path.lstrip("/")) or user
+
+
 def same_database(one: str, other: str) -> bool:
     """Whether two URLs lead to one database of one server; users, passwords and options do not count."""
     return _address(one) == _address(other)

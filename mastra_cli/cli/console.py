@@ -172,3 +172,15 @@ class Console:
 
     def confirm(self, question: str, *, flag: str) -> bool:
         return self.ask(f"{question} [y/N]", flag=flag).lower() in ("y", "yes")
+
+
+def size(count: int | None) -> str:
+    """`8.2 MB`; `unknown size` for None."""
+    if count is None:
+        return "unknown size"
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

@@ -44,3 +44,33 @@ def _umask() -> int:
     umask = os.umask(0o022)
     os.umask(umask)
     return umask
+
+
+class Journal:
+    """Remembers files as they were, so that a run that fails can put them back."""
+
+    def __init__(self) -> None:
+        self._before: dict[Path, tuple[bytes, int] | None] = {}
+
+    @property
+    def changed(self) -> list[Path]:
+        """What was remembered and is not now as it was."""
+        return [path for path, before in self._before.items() if _state(path) != before]
+
+    def remember(self, path: Path) -> None:
+        self._before.setdefault(path, _state(path))
+
+    def restore(self) -> None:
+        for path in self.changed:
+            before = self._before[path]
+            if before is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_atomically(path, before[0], mode=before[1])
+
+
+def _state(path: Path) -> tuple[bytes, int] | None:
+    try:
+        return path.read_bytes(), path.stat().st_mode & 0o7777
+    except OSError:
+        return None

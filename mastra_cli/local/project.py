@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tomllib
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from mastra_cli.local.reporter import Reporter
 
 CONFIG_NAME = "mastra-pg.docker-compose.yaml"
 
@@ -54,3 +59,23 @@ def _sanitise(name: str) -> str:
     """As Compose asks of a project name: lower-case letters, digits, `-` and `_`, a letter or digit first."""
     plain = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")
     return plain[:40].strip("-_") or "project"
+
+
+@contextmanager
+def alone(project: Project, report: Reporter) -> Generator[None]:
+    """One command at a time changes a project; another waits. The lock leaves no file behind."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no lock on a directory
+        yield
+        return
+    folder = os.open(project.root, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with report.phase("waiting for another `mastra engine` command in this directory"):
+                fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

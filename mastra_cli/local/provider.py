@@ -68,6 +68,11 @@ class Provider(Protocol):
     @property
     def name(self) -> ProviderName: ...
 
+    @property
+    def project_name(self) -> str:
+        """As Docker Compose knows the project; the embedded server's identity."""
+        ...
+
     def start(self, report: Reporter, *, timeout: float, wait: bool = True, yes: bool = False) -> Running:
         """Start what does not run and wait until it is ready; `yes` answers the questions.
 
