@@ -42,12 +42,12 @@ def mastra(
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; never returns."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str]) -> int:
     """The exit status of one command line."""
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         result: Any = app(args=arguments, prog_name="mastra", standalone_mode=False)
         return result if isinstance(result, int) else 0

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mastra_cli import cli, errors
+from mastra_cli.cli import failures
+from mastra_cli.cli.engine import COMMANDS
+
+from .conftest import Mastra
+
+CLASSES = [name for name in errors.__all__ if name[0].isupper()]
+
+
+def mastra(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "mastra_cli", *arguments], capture_output=True, text=True)
+
+
+def test_version() -> None:
+    result = mastra("--version")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "mastra 0.1.0\n", "")
+
+
+@pytest.mark.parametrize("words", [[], ["engine"]])
+def test_without_a_command_help_is_shown(words: list[str]) -> None:
+    result = mastra(*words)
+    assert result.returncode == 2
+    assert "Usage: mastra" in result.stdout + result.stderr
+    assert "error:" not in result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_the_exit_codes(command: str) -> None:
+    result = mastra("engine", command, "--help")
+    assert result.returncode == 0
+    text = " ".join(result.stdout.split())
+    assert f"Example: mastra engine {command}" in text
+    assert "4 no Docker engine answers" in text
+    for option in ("--json", "--quiet", "--verbose", "--no-color", "--env-file"):
+        assert option in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),  # Typer words them differently from version to version
+    [
+        (["--nonsense"], "no such option: --nonsense"),
+        (["--timeout", "x"], "invalid value for '--timeout': "),
+        (["extra"], "got unexpected extra argument"),
+    ],
+)
+def test_a_usage_error_is_one_document_too(mastra: Mastra, words: list[str], message: str) -> None:
+    result = mastra("up", *words, "--json")
+    assert result.code == 2
+    document = result.document
+    assert document["error"].pop("message").startswith(message)
+    fault = {"code": "usage", "hint": "see `mastra engine up --help`"}
+    assert document == {"ok": False, "command": "up", "error": fault}
+
+
+def test_a_usage_error_in_words(mastra: Mastra) -> None:
+    result = mastra("up", "--nonsense")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error: no such option: --nonsense\n hint: see `mastra engine up --help`\n"
+
+
+def test_an_unknown_command_is_a_document_too(mastra: Mastra) -> None:
+    result = mastra("launch", "--json")
+    assert result.code == 2
+    assert result.document["error"]["message"] == "no such command 'launch'"
+
+
+def test_ctrl_c_is_a_document_too(mastra: Mastra, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mastra_cli.local.project.find_project", interrupted)
+    result = mastra("status", "--json")
+    assert result.code == 130
+    assert result.document == {
+        "ok": False,
+        "command": "status",
+        "error": {"code": "interrupted", "message": "interrupted", "hint": None},
+    }
+
+
+def test_what_is_no_error_of_ours_shows_its_class_and_place_alone(
+    mastra: Mastra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("postgresql://u:s3cret@h/d")
+
+    monkeypatch.setattr("mastra_cli.local.project.find_project", broken)
+    result = mastra("status")
+    assert result.code == 1
+    assert result.err.startswith("error: unexpected ValueError at ")
+    assert "s3cret" not in result.err
+    assert "this is a bug in mastra-cli; please report it" in result.err
+
+
+def test_every_error_has_an_exit_code_of_the_table() -> None:
+    for name in CLASSES:
+        assert failures.EXIT_CODES.get(getattr(errors, name), 1) in (1, 2, 4, 5, 6, 7, 130)
+
+
+def test_the_error_tree_is_drawn_whole() -> None:
+    drawn = {line.split()[-1] for line in (errors.__doc__ or "").splitlines() if line.strip()[-1:].isalnum()}
+    assert set(CLASSES) <= drawn
+    assert errors.__all__ == sorted(errors.__all__)
+
+
+def test_a_code_is_the_class_in_snake_case() -> None:
+    assert errors.PortTaken("x").code == "port_taken"
+    assert errors.NoDatabaseUrl("x").code == "no_database_url"
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    result = subprocess.run(
+        f"'{sys.executable}' -m mastra_cli engine --help | true", shell=True, capture_output=True, text=True
+    )
+    assert "Traceback" not in result.stderr
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from mastra_cli import cli; cli.run(['engine', '--help']); import json;"
+        "print(json.dumps([m for m in ('docker','alembic','sqlalchemy','datamodel_code_generator','psycopg')"
+        " if m in sys.modules]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert json.loads(result.stdout.splitlines()[-1]) == []
+
+
+def test_the_exit_status_of_a_run_is_returned() -> None:
+    assert cli.run(["--version"]) == 0
