@@ -9,9 +9,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import pq
+from psycopg.conninfo import conninfo_attempts, conninfo_to_dict, make_conninfo
 
-from mastra_cli.errors import DatabaseUnreachable, login_refused
+from mastra_cli.errors import DatabaseUnreachable, InvalidArgument, MastraError, login_refused, translate
+from mastra_cli.local import handshake
 from mastra_cli.local.reporter import Reporter
 from mastra_cli.settings import mask
 
@@ -48,9 +49,7 @@ def probe(url: str, timeout: float = _ATTEMPT) -> ServerInfo:
     thread.start()
     thread.join(timeout)
     if not answers:
-        raise DatabaseUnreachable(
-            f"{mask(url)} did not answer within {timeout:g} s", transient=True, hint="is the server up?"
-        )
+        raise _silent(url, f"no answer within {timeout:.3g} s")
     answer = answers[0]
     if isinstance(answer, BaseException):
         raise answer
@@ -69,43 +68,120 @@ def wait_until_ready(
     What waiting can not mend (wrong password, no such database, TLS) fails at once. `alive` is called between
     attempts and may raise to end the wait: the container died, say.
     """
-    began = time.monotonic()
+    end = time.monotonic() + timeout
+    patience = _ATTEMPT
     with report.phase("waiting for the database") if report else nullcontext():
         while True:
             if alive:
                 alive()
-            left = timeout - (time.monotonic() - began)
             try:
-                return probe(url, max(0.05, min(_ATTEMPT, left)))
+                return probe(url, max(_PAUSE, min(patience, end - time.monotonic())))
             except DatabaseUnreachable as error:
                 if not error.transient:
                     raise
-                left = timeout - (time.monotonic() - began)
-                if left <= _PAUSE:
+                if end - time.monotonic() <= _PAUSE:
                     raise DatabaseUnreachable(
-                        f"{error.message}; waited {timeout:g} s",
+                        f"{error.message}; waited {timeout:.3g} s",
                         sqlstate=error.sqlstate,
                         transient=True,
                         hint=error.hint,
                     ) from error
+            # A slow name server or a far host: each attempt gets more time than the one before.
+            patience *= 1.5
             time.sleep(_PAUSE)
 
 
 def _ask(url: str, timeout: float) -> ServerInfo:
+    # No psycopg error is chained here: where a URL was not percent-encoded, their words quote its password.
     try:
-        with psycopg.connect(
-            url,
-            autocommit=True,
-            connect_timeout=max(2, int(timeout)),
-            application_name="mastra engine",
-        ) as connection:
+        parameters = conninfo_to_dict(url)
+    except psycopg.Error:
+        raise InvalidArgument(
+            f"{mask(url)} is no URL that Postgres' client library can read",
+            hint="percent-encode what is special in user and password: @ is %40, / is %2F, % is %25",
+        ) from None
+    try:
+        attempts = list(conninfo_attempts(parameters))
+    except psycopg.OperationalError:
+        raise _silent(url, "its host name is not known") from None
+    failures: list[MastraError] = []
+    for attempt in attempts:
+        settings = make_conninfo(
+            "",
+            **attempt
+            | {
+                "connect_timeout": max(2, int(timeout / len(attempts))),
+                "application_name": attempt.get("application_name") or "mastra engine",
+            },
+        )
+        for last in (False, True):
+            try:
+                return _versions(settings)
+            except psycopg.OperationalError as error:
+                failure = _why(url, error, timeout)
+                if failure is None and not last:
+                    continue  # it came up between our two logins
+                failures.append(failure or _unwanted(url, error))
+                break
+    # Of several hosts the one that answered says more than those that are down.
+    raise min(failures, key=lambda failure: getattr(failure, "transient", False)) from None
+
+
+def _versions(conninfo: str) -> ServerInfo:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        try:
             row = connection.execute(_VERSIONS).fetchone()
-            assert row is not None
-            return ServerInfo(str(row[0]).split()[0], row[1])
-    except psycopg.OperationalError as error:
-        status = pq.PGconn.ping(url.encode())
-        if status == pq.Ping.OK:
-            raise login_refused(mask(url), None) from None
-        raise DatabaseUnreachable(
-            f"{mask(url)} does not answer", transient=True, hint="is the server up?"
-        ) from error
+        except psycopg.Error as error:
+            raise translate(error) from error
+    assert row is not None
+    return ServerInfo(str(row[0]).split()[0], row[1])
+
+
+def _why(url: str, error: psycopg.OperationalError, timeout: float) -> MastraError | None:
+    """None: the server lets us in."""
+    where = mask(url)
+    if error.pgconn is None:
+        return _silent(url, "no answer in time")
+    # Resolved by libpq: the URL, the service file, PG* variables, the password file.
+    parameters = {o.keyword.decode(): o.val.decode() for o in error.pgconn.info if o.val is not None}
+    password = error.pgconn.password.decode()
+    parameters |= {"host": error.pgconn.host.decode(), "password": password}
+    if parameters.get("require_auth") or parameters.get("channel_binding") == "require":
+        # A login by hand could send a password where libpq was told not to.
+        return login_refused(where, None)
+    match handshake.greet(parameters, timeout=timeout):
+        case handshake.Silent(reason):
+            return _silent(url, reason)
+        case handshake.NoTls(reason):
+            return DatabaseUnreachable(
+                f"{where} refuses TLS as the URL asks for it (sslmode={parameters.get('sslmode')}): {reason}",
+                hint="mend sslmode or sslrootcert in the URL, or the server's certificate",
+            )
+        case handshake.Stranger():
+            return DatabaseUnreachable(
+                f"{where}: what listens there is no Postgres", hint="mend the host or the port in the URL"
+            )
+        case handshake.Refused("28P01", said) if not password:
+            return login_refused(where, "28P01", f"{said}; the URL has no password")
+        case handshake.Refused(sqlstate, said):
+            return login_refused(where, sqlstate, said)
+        case handshake.Welcome():
+            return None
+
+
+def _unwanted(url: str, error: psycopg.OperationalError) -> DatabaseUnreachable:
+    # The login itself is good, so the URL was read as it was meant: libpq's words quote nothing secret.
+    said = str(error).strip()
+    if error.pgconn is not None and error.pgconn.password:
+        said = said.replace(error.pgconn.password.decode(), "***")
+    return DatabaseUnreachable(
+        f"{mask(url)} lets us in, but not as the URL asks for: {said}", hint="mend the options in the URL"
+    )
+
+
+def _silent(url: str, reason: str) -> DatabaseUnreachable:
+    return DatabaseUnreachable(
+        f"{mask(url)} does not answer: {reason}",
+        transient=True,
+        hint="start the server (`mastra engine up` where it is this project's), or mend the URL",
+    )
