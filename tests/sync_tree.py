@@ -18,7 +18,8 @@ NAMES = {
     "__anext__": "__next__", "aiter": "iter", "anext": "next", "aclose": "close", "aclosing": "closing",
     "AsyncIterator": "Iterator", "AsyncIterable": "Iterable", "AsyncGenerator": "Generator",
     "StopAsyncIteration": "StopIteration", "asynccontextmanager": "contextmanager",
-    "AsyncExitStack": "ExitStack", "AbstractAsyncContextManager": "AbstractContextManager",
+    "AsyncExitStack": "ExitStack", "enter_async_context": "enter_context",
+    "AbstractAsyncContextManager": "AbstractContextManager",
 }  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""A connection that never waits past its deadline, and knows whether it leads straight to the server."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from mastra_cli.runtime.sql import statements
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar("T")
+
+SESSION = statements("session")
+
+_INTERVAL = 0.1
+_GRACE = 0.25
+_UNATTENDED = 5.0
+# psycopg's own number for "readable": the wait is for the server's answer.
+_READING = 1
+
+
+class Silent(psycopg.OperationalError):
+    """The server did not answer in time, not even to a request to cancel; the connection was closed."""
+
+
+class _Late(Exception):
+    """The clock ran out; the wait can be taken up again."""
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether it was the connection that failed, and not the statement."""
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return state.startswith("08") or state in ("57P01", "57P02", "57P03", "25P03", "57P05")
+
+
+class _Watch(Generic[T]):
+    """A psycopg generator with a clock; once `run` raised `_Late`, another `run` goes on where it stood."""
+
+    def __init__(self, steps: Generator[Any, Any, T]) -> None:
+        self._steps = steps
+        self.wants: Any = None
+
+    def run(self, until: float) -> Generator[Any, Any, T]:
+        try:
+            if self.wants is None:
+                self.wants = next(self._steps)
+            while True:
+                ready = yield self.wants
+                self.wants = self._steps.send(ready)
+                if monotonic() >= until:
+                    raise _Late
+        except StopIteration as end:
+            return end.value
+
+
+class Wire(AsyncConnection[TupleRow]):
+    """A connection in autocommit whose every wait ends by the clock that `begin` sets."""
+
+    born = 0.0
+    used = 0.0
+    _until = math.inf
+    _patience = _UNATTENDED
+
+    @classmethod
+    async def dial(cls, url: str, **parameters: Any) -> Self:
+        """A new connection, asked whether a pooler stands between."""
+        wire = await cls.connect(url, autocommit=True, **parameters)
+        try:
+            cursor = await wire.execute(SESSION["who"], prepare=False)
+            pid = await cursor.fetchone()
+        except BaseException:
+            await wire.close()
+            raise
+        # A pooler shows a process id of its own making. Its servers do not know our prepared statements.
+        wire.prepare_threshold = 5 if pid == (wire.info.backend_pid,) else None
+        wire.born = monotonic()
+        return wire
+
+    def begin(self, until: float, patience: float) -> None:
+        """From now on: no wait past `until`, none longer than `patience` without a sign of life."""
+        self._until, self._patience = until, patience
+
+    def end(self) -> None:
+        """Back to the pool, whose own few statements may not hang either."""
+        self._until, self._patience = math.inf, _UNATTENDED
+        self.used = monotonic()
+
+    async def wait(
+        self, gen: Generator[Any, Any, T], interval: float = _INTERVAL, timeout: float | None = None
+    ) -> T:
+        watch = _Watch(gen)
+        while True:
+            now = monotonic()
+            until = min(self._until, now + self._patience)
+            step = min(interval, max(0.001, until - now))
+            try:
+                return await super().wait(watch.run(until), step)
+            except _Late:
+                if until < self._until and watch.wants == _READING and await self._still_works():
+                    continue
+            return await self._call_off(watch)
+
+    async def _call_off(self, watch: _Watch[T]) -> T:
+        """Ask the server to cancel, and take what it still says: often that it was done already."""
+        try:
+            await self.cancel_safe(timeout=_GRACE)
+            return await super().wait(watch.run(monotonic() + _GRACE), 0.02)
+        except (_Late, psycopg.errors.CancellationTimeout):
+            pass
+        except psycopg.OperationalError as error:
+            if error.sqlstate is not None:
+                raise
+        await self.close()
+        raise Silent("the server did not answer in time")
+
+    async def _still_works(self) -> bool:
+        """Whether the server is busy for us, asked over a connection of its own."""
+        try:
+            async with await AsyncConnection.connect(
+                self.info.dsn, password=self.info.password, autocommit=True, connect_timeout=3
+            ) as other:
+                cursor = await other.execute(SESSION["busy"], {"pid": self.info.backend_pid}, prepare=False)
+                return await cursor.fetchone() == (1,)
+        except psycopg.Error:
+            return False

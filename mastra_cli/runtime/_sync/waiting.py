@@ -1,0 +1,98 @@
+# Written by hand, as is its _async twin.
+"""All that waits, but for the database: the one pair of modules that is written twice."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar, cast
+
+from mastra_cli.errors import InvalidArgument
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
+
+Lock = threading.Lock
+# What a function given to this library returns; in the async twin it is an Awaitable[T].
+Answer: TypeAlias = Annotated[T, "at once"]
+
+
+def home() -> object:
+    """What a connection may not leave: this process. Compare with `==`."""
+    return os.getpid()
+
+
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+class Turns:
+    """At most `count` at a time."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+
+    def take(self, seconds: float) -> bool:
+        """Whether a turn came within that time; each one taken is given back with `give`."""
+        return self._free.acquire(timeout=max(0.0, seconds))
+
+    def give(self) -> None:
+        self._free.release()
+
+
+def gather(work: Callable[[T], R], items: Iterable[T], *, limit: int) -> list[R]:
+    """`work` over all items, `limit` at a time; answers in the items' order; the first error ends all."""
+    todo = list(items)
+    if limit == 1 or len(todo) < 2:
+        return [work(item) for item in todo]
+    with ThreadPoolExecutor(min(limit, len(todo)), thread_name_prefix="mastra") as threads:
+        futures = [threads.submit(work, item) for item in todo]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def within(seconds: float | None, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """What `work` answers, or `TimeoutError` when that takes longer (its thread is then left to end by itself)."""
+    if seconds is None:
+        return work(*args, **kwargs)
+    future: Future[R] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="mastra-within", daemon=True).start()
+    return future.result(seconds)
+
+
+def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """What a caller's own function answers; an async one is refused."""
+    answer = function(*args, **kwargs)
+    if inspect.isawaitable(answer):
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise InvalidArgument(
+            f"{getattr(function, '__qualname__', function)!s} is async",
+            hint="give a plain function, or use the async class",
+        )
+    return cast(R, answer)
+
+
+def each(items: Iterable[T]) -> Iterator[T]:
+    """The items of an iterable."""
+    yield from items
+
+
+def is_iterable(items: Any) -> bool:
+    return isinstance(items, Iterable)

@@ -1,0 +1,31 @@
+-- What opens and ends transactions, and what became of one.
+
+-- name: who
+-- The server's own process id: another than the one that the connection was told means a pooler between.
+SELECT pg_catalog.pg_backend_pid()
+
+-- name: busy
+-- 1 when that process works on a statement.
+SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE pid = %(pid)s AND state = 'active'
+
+-- name: begin
+-- The isolation is said: the server's default may be another. The transaction's id is read at once, so that a
+-- lost answer to COMMIT can be asked for later. Two statements, one round trip.
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SELECT pg_catalog.pg_current_xact_id()::text
+
+-- name: begin_reading
+-- For a long read: one snapshot, nothing written.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+
+-- name: commit
+-- The end that keeps.
+COMMIT
+
+-- name: rollback
+-- The end that forgets.
+ROLLBACK
+
+-- name: outcome
+-- What became of a transaction: committed, aborted, in progress; null when the server no longer knows.
+SELECT pg_catalog.pg_xact_status(%(xid)s::xid8)
