@@ -4,21 +4,34 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+TABLE = {"version_table": "alembic_version", "version_table_schema": "mastra"}
+given = context.config.attributes
+
 
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        version_table="alembic_version",
-        version_table_schema="mastra",
         transaction_per_migration=True,
+        on_version_apply=given.get("before_commit"),
+        **TABLE,
     )
     with context.begin_transaction():
         context.run_migrations()
 
 
-connection = context.config.attributes.get("connection")
-if connection is not None:
-    run(connection)
+def write() -> None:
+    # One transaction, unlike online: psql goes on after an error, and must not apply the next revision.
+    context.configure(dialect_name="postgresql", **TABLE)
+    with context.begin_transaction():
+        for statement in given.get("prelude", ()):
+            context.execute(statement)
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    write()
+elif "connection" in given:
+    run(given["connection"])
 else:
     import psycopg
 
