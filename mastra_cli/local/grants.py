@@ -36,9 +36,10 @@ $sql$, %(role)s::text, current_database(), pg_get_userbyid(v.relowner), s.nspnam
 class Grants:
     sql: str
     role_exists: bool
+    revision: str
 
 
-def grants(url: str, role: str) -> Grants:
+def grants_for(url: str, role: str) -> Grants:
     """The grants for `role`, which need not exist yet; the database must be migrated. Nothing is written."""
     if role == "public" or not 1 <= len(role.encode("utf-8", "replace")) <= 63 or "\0" in role:
         raise Usage(
@@ -57,4 +58,4 @@ def grants(url: str, role: str) -> Grants:
         except psycopg.Error as error:
             raise translate(error) from error
     assert row is not None
-    return Grants(row[0], row[1])
+    return Grants(row[0], row[1], facts.revisions[0])

@@ -119,8 +119,8 @@ def migrate(
     return Migrated(way.from_, way.to, applied, way.beyond)
 
 
-def script(url: str, *, to: str | None = None, folder: Path | None = None) -> tuple[str, Plan]:
-    """The SQL that `migrate` would run from where the database stands, and the way; nothing is written."""
+def script(url: str, *, to: str | None = None, folder: Path | None = None) -> tuple[Plan, str]:
+    """What `migrate` would do from where the database stands, and the SQL for it; nothing is written."""
     known = history(folder)
     target = target_of(known, to)
     with connect(url) as connection:
@@ -132,14 +132,14 @@ def script(url: str, *, to: str | None = None, folder: Path | None = None) -> tu
     if facts.extension is None:
         prelude.append("CREATE EXTENSION vector SCHEMA public")
     if not way.steps:
-        return "".join(f"{statement};\n" for statement in prelude), way
+        return way, "".join(f"{statement};\n" for statement in prelude)
     if facts.versioned and not facts.revisions:
         # Left by a killed migration or a downgrade to base; Alembic's SQL makes the table.
         prelude.append("DROP TABLE mastra.alembic_version")
     output = io.StringIO()
     config = _config(folder, output, prelude=prelude)
     _alembic(config, f"{way.from_ or 'base'}:{way.to or 'base'}", down=way.down, sql=True)
-    return output.getvalue().strip() + "\n", way
+    return way, output.getvalue().strip() + "\n"
 
 
 def _confirm(way: Plan, report: Reporter, yes: bool) -> None:

@@ -11,11 +11,10 @@ from psycopg.conninfo import conninfo_to_dict
 from mastra_cli.errors import PoolerDetected, translate
 from mastra_cli.local import ready
 
-APPLICATION = "mastra engine migrate"
-
 # A dead network ends a connection within half a minute, at both ends: the client's, and by the SETs below the
 # server's, which would otherwise keep a vanished client's locks for hours.
-_NETWORK: dict[str, int | str] = {
+_OWN: dict[str, int | str] = {
+    "application_name": "mastra engine migrate",
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -39,20 +38,20 @@ SET tcp_keepalives_count = 3
 
 def connect(url: str) -> psycopg.Connection:
     """An autocommit connection, with nothing set in its session yet: see `guard`."""
-    # What the URL says itself goes first.
-    network = {name: value for name, value in _NETWORK.items() if name not in conninfo_to_dict(url)}
     try:
+        asked = conninfo_to_dict(url)
+        # What the URL says itself goes first.
+        own = {name: value for name, value in _OWN.items() if name not in asked}
         return psycopg.connect(
             url,
             autocommit=True,
             prepare_threshold=None,
-            application_name=APPLICATION,
             client_encoding="UTF8",
-            **network,  # pyright: ignore[reportArgumentType]
+            **own,  # pyright: ignore[reportArgumentType]
         )
-    except psycopg.OperationalError as error:
-        ready.probe(url)  # it knows why
-        raise translate(error) from error
+    except psycopg.Error as error:
+        ready.probe(url)  # it knows why, and says nothing that a URL should not have held
+        raise translate(error) from None
 
 
 @contextmanager
