@@ -22,7 +22,12 @@ WALLS: dict[str, tuple[str, ...]] = {
     "datamodel_code_generator": ("codegen/render.py", "codegen/render_"),
     "os.environ": ("settings.py",),
     "os.getenv": ("settings.py",),
-    "psycopg.sql": ("runtime/sql/vectors.py", "runtime/filters.py", "runtime/ordering.py"),
+    "psycopg.sql": (
+        "runtime/sql/vectors.py",
+        "runtime/fragments.py",
+        "runtime/filter_sql.py",
+        "runtime/ordering_sql.py",
+    ),
     "asyncio": ("runtime/_async/waiting.py", "runtime/_sync/waiting.py"),
     "print": (),
     "sys.exit": ("cli/__init__.py",),
