@@ -16,7 +16,9 @@ from mastra_cli.settings import read_env_file
 
 HEADING = "# Written by `mastra engine add`; the password is this machine's own."
 _BEFORE_VALUE = re.compile(r"\s*(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*(?P<equals>=[^\S\r\n]*)?")
-_VALUE = re.compile(r"'(?:\\'|[^'])*'|\"(?:\\\"|[^\"])*\"|(?:(?![^\S\r\n]+#)[^\r\n])*?(?=[^\S\r\n]*(?:[\r\n]|$|[^\S\r\n]#))")
+_VALUE = re.compile(
+    r"'(?:\\'|[^'])*'|\"(?:\\\"|[^\"])*\"|(?:(?![^\S\r\n]+#)[^\r\n])*?(?=[^\S\r\n]*(?:[\r\n]|$|[^\S\r\n]#))"
+)
 _PLAIN = re.compile(r"[\w./:@%+,~!*=&?-]*")
 
 

@@ -152,12 +152,12 @@ def _config(project: Project, config: Path, wishes: Wishes) -> tuple[bytes | Non
     from mastra_cli.local import compose
 
     if not config.exists():
-        return compose.from_template(project.identity, wishes.image or DEFAULT_IMAGE).encode(), True
+        return compose.render(project.identity, wishes.image or DEFAULT_IMAGE).encode(), True
     text = config.read_text(encoding="utf-8", errors="replace")
     image = re.search(r"^ +image: *(\S+)$", text, re.MULTILINE)
-    if image and text == compose.from_template(project.identity, image[1]):
+    if image and text == compose.render(project.identity, image[1]):
         if wishes.image and wishes.image != image[1]:
-            return compose.from_template(project.identity, wishes.image).encode(), True
+            return compose.render(project.identity, wishes.image).encode(), True
         return None, True
     for flag, value, pattern in (
         ("--image", wishes.image, r"^ *image:"),
@@ -206,8 +206,9 @@ def _leaving(
     project: Project, before: ProviderName, provider: ProviderName, env: EnvFile, wishes: Wishes
 ) -> Provider:
     """The provider of before: refused while it has data, unless forced."""
-    config = providers.find_config(project.root) or project.config
-    old = providers.make(before, project, env.values, config)
+    from mastra_cli.local import compose
+
+    old = providers.make(before, project, env.values, compose.find(project.root) or project.config)
     names = ", ".join(item.name for item in old.data() if not item.external)
     if names and not wishes.force:
         raise ProviderConflict(

@@ -7,19 +7,12 @@ from pathlib import Path
 from typing import cast
 
 from mastra_cli.errors import DockerConfigInvalid, EnvFileRefused
-from mastra_cli.local.project import CONFIG_NAME, Project
+from mastra_cli.local import compose
+from mastra_cli.local.project import Project
 from mastra_cli.local.provider import Provider, ProviderName
 from mastra_cli.settings import environment, read_env_file
 
 PROVIDER_VARIABLE = "MASTRA_ENGINE_PROVIDER"
-CONFIG_NAMES = (
-    CONFIG_NAME,
-    CONFIG_NAME.replace(".yaml", ".yml"),
-    "docker-compose.yaml",
-    "docker-compose.yml",
-    "compose.yaml",
-    "compose.yml",
-)
 
 
 def provider_in(values: Mapping[str, str], env_file: Path) -> ProviderName | None:
@@ -31,11 +24,6 @@ def provider_in(values: Mapping[str, str], env_file: Path) -> ProviderName | Non
             hint=f"make it {PROVIDER_VARIABLE}=docker or {PROVIDER_VARIABLE}=embedded",
         )
     return cast("ProviderName | None", value)
-
-
-def find_config(root: Path) -> Path | None:
-    """The docker config file of a directory, when there is one."""
-    return next((root / name for name in CONFIG_NAMES if (root / name).is_file()), None)
 
 
 def variables(values: Mapping[str, str]) -> dict[str, str]:
@@ -58,7 +46,7 @@ def find_provider(project: Project, file: Path | None = None) -> Provider | None
     values = read_env_file(project.env_file)
     if file is not None and not file.is_file():
         raise DockerConfigInvalid(f"{file} is not there", hint="name a docker config file with -f")
-    config = file or find_config(project.root)
+    config = file or compose.find(project.root)
     name = provider_in(values, project.env_file) if file is None else "docker"
     if name is None and config is None:
         return None
