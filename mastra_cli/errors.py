@@ -36,6 +36,7 @@
         ├── ServerFailed
         ├── DockerConfigInvalid
         ├── DockerConfigUnsupported
+        ├── ProjectNameTaken
         ├── ProviderConflict
         ├── NothingToStart
         ├── NotWritable
@@ -86,6 +87,7 @@ __all__ = [
     "PermissionDenied",
     "PoolerDetected",
     "PortTaken",
+    "ProjectNameTaken",
     "ProviderConflict",
     "ReadOnly",
     "RecordRejected",
@@ -268,6 +270,10 @@ class DockerConfigInvalid(MastraError):
 
 class DockerConfigUnsupported(MastraError):
     """The docker config file uses a key that only Docker Compose knows."""
+
+
+class ProjectNameTaken(MastraError):
+    """Another directory has a Compose project of this name."""
 
 
 class ProviderConflict(MastraError):

@@ -106,8 +106,8 @@ def parse(
         for port in service.ports:
             if port.everywhere:
                 warnings.append(
-                    f"{path.name} line {port.line}: port {port.published or port.target} of {service.name} is "
-                    f'open to every network of this machine; for this machine alone write "{_loopback(port)}"'
+                    f"{path.name} line {port.line}: port {port.published or port.target} of {service.name} "
+                    f'is open to every network of this machine; for this one alone write "{_loopback(port)}"'
                 )
     return Config(
         path=path.absolute(),

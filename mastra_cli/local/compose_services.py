@@ -283,7 +283,7 @@ class Services:
     def _networks(self, raw: Any, path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
         v = self._values
         if isinstance(raw, list):
-            return tuple((name, ()) for name in v.texts(raw, path))
+            return tuple((name, ()) for name in v.texts(raw, path)) or (("default", ()),)
         found: list[tuple[str, tuple[str, ...]]] = []
         for name, item in v.mapping(raw, path).items():
             entry = v.mapping(item, (*path, name))

@@ -46,7 +46,7 @@ class Document:
         # The parser alone knows the merges and aliases; the constructor would lose the lines.
         self._constructor: Any = _Loader("")
         try:
-            node: yaml.Node | None = yaml.compose(text, Loader=_Loader)  # pyright: ignore[reportUnknownMemberType]
+            node = _tree(text)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else 1
@@ -130,6 +130,14 @@ class Document:
             return self._constructor.construct_object(node)
         except (yaml.YAMLError, ValueError):
             return node.value
+
+
+def _tree(text: str) -> yaml.Node | None:
+    loader: Any = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
 
 
 def dotted(path: Path) -> str:
