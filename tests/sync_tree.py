@@ -36,10 +36,11 @@ def to_sync(source: str, names: dict[str, str]) -> str:
     previous = ""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         text, (row, column) = token.string, token.start
+        is_method = previous == "def" and token.line.startswith(" ")
         if token.type == tokenize.NAME and row > 1:
             if text in ("async", "await"):
                 edits.append(((row, column), len(text) + 1, ""))
-            elif text in NAMES or (text in names and previous != "."):
+            elif text in NAMES or (text in names and previous != "." and not is_method):
                 edits.append(((row, column), len(text), NAMES.get(text) or names[text]))
             elif text.startswith("Async") and len(text) > 5:
                 edits.append(((row, column), len(text), text[5:]))

@@ -1,4 +1,4 @@
-"""The values of `PgVector` and `Reranker`: what an index is, what a query answers, how results are weighed."""
+"""The values of `PgVector` and `Reranker`: an index, the answer to a query, a reranked result."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Hnsw:
         _whole("Hnsw.ef_construction", self.ef_construction, 4, 1000)
         if self.ef_construction < 2 * self.m:
             raise InvalidArgument(
-                f"Hnsw.ef_construction must be at least twice m, and is {self.ef_construction} with m={self.m}"
+                f"Hnsw.ef_construction must be at least twice m, and is {self.ef_construction}, m {self.m}"
             )
         if self.quantize not in (None, "binary"):
             raise InvalidArgument(f'Hnsw.quantize must be None or "binary", and is {self.quantize!r}')
@@ -224,7 +224,7 @@ class RerankResult:
 
 
 class RerankResults(list[RerankResult]):
-    """The reranked results, best first; `degraded` when the scorer failed and the original order came back."""
+    """The reranked results, best first; `degraded` when a failed scorer left the original order."""
 
     __slots__ = ("degraded", "reason")
 

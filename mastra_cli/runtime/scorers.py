@@ -125,7 +125,7 @@ class CohereScorer:
         end = time.monotonic() + self.timeout
         pause = 0.25
         while True:
-            request = urllib.request.Request(  # noqa: S310
+            request = urllib.request.Request(
                 self._url,
                 data=body,
                 headers={

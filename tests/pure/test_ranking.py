@@ -19,8 +19,8 @@ def results(*scores: float) -> list[QueryResult]:
 
 
 def combine(found, semantic, **options):
-    defaults = dict(weights=Weights(), query_embedding=None, top_k=3, metric="cosine", normalize=False)
-    return ranking.combine(found, semantic, **{**defaults, **options})
+    options = {"weights": Weights(), "query_embedding": None, "top_k": 3, "metric": "cosine", **options}
+    return ranking.combine(found, semantic, **{"normalize": False, **options})
 
 
 # The numbers of the original (@mastra/rag 2.6, executeRerank), by hand: weights 0.4, 0.4, 0.2.
@@ -88,8 +88,8 @@ def test_raw_and_normalised_are_both_in_the_details() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "score", "scaled"),
-    [("cosine", -1.0, 0.0), ("cosine", 0.5, 0.75), ("dotproduct", 0.0, 0.5), ("euclidean", 0.3, 0.3), ("l1", 0.3, 0.3),
-     ("hamming", 0.9, 0.9), ("jaccard", 0.9, 0.9), ("rrf", 0.03, 0.03)],
+    [("cosine", -1.0, 0.0), ("cosine", 0.5, 0.75), ("dotproduct", 0.0, 0.5), ("euclidean", 0.3, 0.3),
+     ("l1", 0.3, 0.3), ("hamming", 0.9, 0.9), ("jaccard", 0.9, 0.9), ("rrf", 0.03, 0.03)],
 )  # fmt: skip
 def test_the_vector_score_is_brought_to_0_1_by_its_metric(metric: str, score: float, scaled: float) -> None:
     assert ranking.vector_scale(score, metric) == scaled
@@ -108,7 +108,8 @@ def test_the_metric_is_the_results_own_then_the_given_then_cosine() -> None:
     [({"semantic": 0.5}, "weights must add up to 1, and add up to 1.1"),
      ({"semantic": 0.4 + 2e-9}, "weights must add up to 1"), ({"sematic": 0.4}, "no such weight: 'sematic'"),
      ({"semantic": -0.2, "vector": 1.0}, "the weight semantic must be a number from 0 to 1, and is -0.2"),
-     ({"semantic": math.nan}, "the weight semantic"), ({"semantic": True, "vector": 0, "position": 0}, "is True"),
+     ({"semantic": math.nan}, "the weight semantic"),
+     ({"semantic": True, "vector": 0, "position": 0}, "and is True"),
      ([0.4, 0.4, 0.2], "weights must be Weights or a mapping, and is list")],
 )  # fmt: skip
 def test_weights_that_can_not_be_used_are_refused(weights, words: str) -> None:
