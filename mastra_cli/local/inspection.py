@@ -55,7 +55,8 @@ class Inspection:
 
 
 def inspect(project: Project, file: Path | None = None) -> Inspection:
-    url = resolve(project.env_file).url
+    file_name = project.env_file.name if project.env_file.parent == project.root else project.env_file
+    url = resolve(Path(file_name)).url
     provider = providers.find_provider(project, file)
     problem: str | None = None
     services: tuple[Service, ...] = ()
