@@ -1,0 +1,214 @@
+"""Messages to and from the forms that providers and front ends speak: `raw`, `core_message`, `ui`, `openai`,
+`anthropic`.
+
+Reading needs no name of a form: each message, and each part of one, is known by its own keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from mastra_cli.errors import InvalidArgument
+from mastra_cli.runtime import formats_anthropic, formats_core, formats_openai, formats_ui
+from mastra_cli.runtime.models_memory import Message
+from mastra_cli.runtime.parts import Part, as_base64, is_parts, of_type, with_parts
+from mastra_cli.runtime.steps import arrange
+
+__all__ = ["FORMATS", "check_format", "read", "read_all", "write"]
+
+FORMATS = ("raw", "core_message", "ui", "openai", "anthropic")
+KINDS = ("text", "tool-call", "tool-result")
+ROLES = {"user": "user", "assistant": "assistant", "system": "system", "tool": "tool", "developer": "system"}
+_SHOWN = 60
+
+
+def check_format(format: Any) -> None:
+    if format not in FORMATS:
+        raise InvalidArgument(f"no such format: {format!r}", hint=f"one of {', '.join(FORMATS)}")
+
+
+def write(messages: Sequence[Message], format: str) -> tuple[list[Any], str | None]:
+    """The messages in the format, and what it takes apart from them: the system text of `anthropic`."""
+    check_format(format)
+    if format == "raw":
+        return list(messages), None
+    if format == "ui":
+        return list(formats_ui.write(messages)), None
+    steps = arrange(messages)
+    if format == "anthropic":
+        written, system = formats_anthropic.write(steps)
+        return list(written), system
+    writer = formats_openai.write if format == "openai" else formats_core.write
+    return list(writer(steps)), None
+
+
+def read_all(messages: Any) -> list[Message]:
+    """Messages to save, from one or many, in any of the formats, or a provider's own objects.
+
+    What a user turn of `anthropic` says after tool results becomes a message of its own, as does each step
+    of a `ui` message.
+    """
+    if isinstance(messages, Message | Mapping | str) or hasattr(messages, "model_dump"):
+        messages = [messages]
+    if not isinstance(messages, Iterable):
+        raise InvalidArgument(f"messages must be a list of messages, and is a {type(messages).__qualname__}")
+    found: list[Message] = []
+    for number, message in enumerate(cast("Iterable[Any]", messages)):
+        try:
+            found += read(message)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"message {number}: {error.message}", hint=error.hint) from error
+    return found
+
+
+def read(item: Any) -> list[Message]:
+    """The messages that one given thing stands for."""
+    if isinstance(item, Message):
+        return _checked(replace(item, content=_content(item.content)))
+    plain = _plain(item)
+    if not isinstance(plain, Mapping):
+        shown = repr(item)
+        raise InvalidArgument(
+            f"this is no message: {shown[:_SHOWN]}{'...' if len(shown) > _SHOWN else ''}",
+            hint='a message is a Message, or a dict such as {"role": "user", "content": "..."}',
+        )
+    given = cast("Mapping[str, Any]", plain)
+    if formats_openai.is_completion(given):
+        return read(formats_openai.only_choice(given))
+    role = ROLES.get(given.get("role"))  # pyright: ignore[reportArgumentType]
+    if role is None:
+        raise InvalidArgument(
+            f"the role of a message must be user, assistant, system or tool, and is {given.get('role')!r}"
+        )
+    outline = Message(
+        id=_text(given, "id") or "",
+        thread_id=_text(given, "thread_id") or _text(given, "threadId") or "",
+        role=cast(Any, role),
+        created_at=_moment(given.get("created_at", given.get("createdAt"))),
+    )
+    if formats_ui.is_ui(given):
+        return _several(outline, formats_ui.read(given))
+    if (parts := formats_openai.read_message(given, _content)) is not None:
+        return _checked(with_parts(outline, parts))
+    content = _content(given.get("content"))
+    if given.get("type") in KINDS or given.get("tool_call_ids"):
+        names = ("tool_call_ids", "tool_call_args", "tool_names")
+        beside: dict[str, Any] = {name: given[name] for name in names if given.get(name) is not None}
+        kind = given.get("type") if given.get("type") in KINDS else "text"
+        return _checked(replace(outline, type=cast(Any, kind), content=content, **beside))
+    return _checked(replace(outline, content="" if content is None else content))
+
+
+def _checked(message: Message) -> list[Message]:
+    """The message with type and tool fields in step with its parts; apart, where results and speech meet."""
+    if message.role not in ROLES.values():
+        raise InvalidArgument(
+            f"the role of a message must be user, assistant, system or tool, and is {message.role!r}"
+        )
+    if message.type not in KINDS:
+        raise InvalidArgument(f"the type of a message must be one of {', '.join(KINDS)}: {message.type!r}")
+    _check_beside(message)
+    if not is_parts(message.content):
+        return [message]
+    typed = message.content
+    for part in typed:
+        _check_part(part)
+    results = of_type(typed, "tool-result")
+    rest = [part for part in typed if part["type"] != "tool-result"]
+    if message.role == "user" and results:
+        return _several(message, [("tool", results), ("user", rest)])
+    told = [part for part in typed if part["type"] in ("tool-call", "tool-result")]
+    if not told or message.tool_call_ids is not None:
+        return [message]
+    return [with_parts(message, typed)]
+
+
+def _several(outline: Message, pieces: Iterable[tuple[str, Any]]) -> list[Message]:
+    """One message a piece; the first keeps the id, the others get it with a number, the same each time."""
+    found: list[Message] = []
+    for role, content in pieces:
+        if content in ([], None):
+            continue
+        id = f"{outline.id}#{len(found) + 1}" if found and outline.id else outline.id
+        plain = replace(
+            outline, id=id, role=cast(Any, role), type="text", content=content,
+            tool_call_ids=None, tool_call_args=None, tool_names=None,
+        )  # fmt: skip
+        found += _checked(plain)
+    return found or [replace(outline, content="")]
+
+
+def _content(content: Any) -> Any:
+    """Content with each part in raw form; what is no list of parts as it is."""
+    content = _plain(content)
+    if not isinstance(content, list | tuple):
+        return content
+    items = [_plain(item) for item in cast("Sequence[Any]", content)]
+    return [_part(cast(Part, item)) if isinstance(item, dict) else item for item in items]
+
+
+def _part(part: Part) -> Any:
+    if not isinstance(part.get("type"), str):
+        return part
+    for form in (formats_core, formats_openai, formats_anthropic):
+        if (found := form.read_part(part)) is not None:
+            part = found
+            break
+    for key in ("image", "data"):
+        if isinstance(part.get(key), bytes | bytearray):
+            part = {**part, key: as_base64(part[key])}
+    return part
+
+
+def _plain(value: Any) -> Any:
+    """A provider's object as the dict that it would be sent as."""
+    if isinstance(value, dict | list | str) or value is None:
+        return cast(Any, value)
+    dump = getattr(value, "model_dump", None)
+    return dump() if callable(dump) else value
+
+
+def _check_part(part: Part) -> None:
+    if part["type"] not in ("tool-call", "tool-result"):
+        return
+    if not isinstance(part.get("tool_call_id"), str) or not part["tool_call_id"]:
+        raise InvalidArgument(f"a {part['type']} part needs a tool_call_id, a non-empty str")
+    if part["type"] == "tool-call" and not isinstance(part.get("tool_name"), str):
+        raise InvalidArgument(f"the call {part['tool_call_id']!r} needs a tool_name, a str")
+
+
+def _check_beside(message: Message) -> None:
+    for name in ("tool_call_ids", "tool_names", "tool_call_args"):
+        values = getattr(message, name)
+        if values is None:
+            continue
+        if not isinstance(values, list):
+            raise InvalidArgument(f"{name} must be a list, and is a {type(values).__qualname__}")
+        if name != "tool_call_args" and not all(isinstance(v, str) for v in cast("list[Any]", values)):
+            raise InvalidArgument(f"{name} must be a list of str")
+
+
+def _text(given: Mapping[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidArgument(f"the {name} of a message must be a str, and is a {type(value).__qualname__}")
+    return value
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time given as a datetime, ISO text, or milliseconds as JavaScript has them."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            value = datetime.fromtimestamp(value / 1000, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidArgument(f"this is no time: {value!r}") from error
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidArgument(f"a time must be an aware datetime, and is {value!r}", hint="give it a tzinfo")
+    return value
