@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -12,20 +11,18 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from mastra_cli.errors import ContainerFailed, DatabaseUnreachable, MastraError, NoEngine
+from mastra_cli.errors import ContainerFailed, NoEngine
 from mastra_cli.local import compose
 from mastra_cli.local import docker_objects as objects
-from mastra_cli.local.compose_schema import Condition, ServiceConfig
+from mastra_cli.local.compose_schema import ServiceConfig
 from mastra_cli.local.docker_engine import Client, answers, find_engine, host_of, said, translated
-from mastra_cli.local.docker_images import image_id, pull
-from mastra_cli.local.docker_password import repair
-from mastra_cli.local.docker_ready import Watch, inspect, wait_for
-from mastra_cli.local.docker_services import Engine, name_of, same_folder
+from mastra_cli.local.docker_services import Engine
+from mastra_cli.local.docker_start import Start
+from mastra_cli.local.docker_things import name_of, same_folder
 from mastra_cli.local.project import Project
 from mastra_cli.local.provider import Kept, ProviderName, Running, Service, Stopped
-from mastra_cli.local.ready import ServerInfo, wait_until_ready
 from mastra_cli.local.reporter import Reporter
-from mastra_cli.settings import URL_NAMES, environment, mask, parts_of, password_of, read_env_file
+from mastra_cli.settings import URL_NAMES, environment, read_env_file
 
 __all__ = ["DockerProvider", "answers", "find_engine", "publisher"]
 
@@ -50,7 +47,9 @@ class DockerProvider:
     def _engine(self) -> Engine:
         return Engine(find_engine(), self.config, self.project, self._run)
 
-    # Start
+    @property
+    def project_name(self) -> str:
+        return self.config.project
 
     def start(self, report: Reporter, *, timeout: float, wait: bool = True, yes: bool = False) -> Running:
         """Start what does not run and wait until it is ready; `yes` answers the questions.
@@ -59,151 +58,35 @@ class DockerProvider:
         """
         with translated():
             engine = self._engine
-            for warning in self.config.warnings:
-                report.warn(warning)
-            if self.config.left_out:
-                report.say(f"left out, for they have a profile: {', '.join(self.config.left_out)}")
             engine.refuse_strangers(engine.containers())
             self._made = engine
             try:
-                return self._start(engine, report, timeout, wait, yes)
+                start = Start(engine, report, self.url, timeout)
+                start.run()
+                info = start.wait(yes=yes) if wait else None
+                engine.settle()
             except BaseException:
-                for name in engine.restore():
-                    report.say(f"the container {name} of before is back")
-                self._remove_created(engine)
+                self._restore(engine, report)
+                engine.remove_created()
                 raise
-
-    def _start(self, engine: Engine, report: Reporter, timeout: float, wait: bool, yes: bool) -> Running:
-        images = self._images(engine.client, report)
-        deadline = time.monotonic() + timeout
-        self._remove_created(engine)
-        engine.make_networks()
-        engine.make_volumes()
-        started: list[str] = []
-        watches: dict[str, Watch] = {}
-        for service in self.config.services:
-            needed: list[tuple[Watch, Condition]] = [
-                (watches[d.service], d.condition) for d in service.depends_on if d.service in watches
-            ]
-            if needed and any(condition != "service_started" for _, condition in needed):
-                with report.phase(f"waiting for what {service.name} needs"):
-                    wait_for(needed, deadline=deadline, timeout=timeout)
-            with report.phase(f"starting {service.name}"):
-                container, new = engine.bring_up(service, images[service.name])
-            if new:
-                started.append(service.name)
-            watches[service.name] = Watch(engine.client, self.config, service, container)
-        info: ServerInfo | None = None
-        url = self.url()
-        if wait:
-            info = self._wait(engine, watches, url, report, deadline, timeout, yes, bool(started))
-        if url is None:
-            report.say(self._no_url())
-        engine.settle()
-        return Running(
-            self.look(), tuple(started), url, info.server if info else None, info.pgvector if info else None
-        )
-
-    def _images(self, client: Client, report: Reporter) -> dict[str, str]:
-        ids: dict[str, str] = {}
-        for service in self.config.services:
-            known = ids.get(service.image) or image_id(client, service.image)
-            ids[service.image] = known or pull(client, service.image, service.platform, report)
-        return {service.name: ids[service.image] for service in self.config.services}
-
-    def _remove_created(self, engine: Engine) -> None:
-        """What a start that failed left behind; it never ran."""
-        for container in engine.containers():
-            if container["State"] == "created" and objects.OURS in container["Labels"]:
-                engine.remove(container["Id"])
-
-    def _wait(
-        self,
-        engine: Engine,
-        watches: dict[str, Watch],
-        url: str | None,
-        report: Reporter,
-        deadline: float,
-        timeout: float,
-        yes: bool,
-        started: bool,
-    ) -> ServerInfo | None:
-        all_of_them: list[tuple[Watch, Condition]] = [(w, "service_healthy") for w in watches.values()]
-        once = {
-            d.service for s in self.config.services for d in s.depends_on if d.condition[8:] == "completed"
-        }
-        all_of_them = [item for item in all_of_them if item[0].service.name not in once]
-        with report.phase(f"waiting for {', '.join(watches)}"):
-            wait_for(all_of_them, deadline=deadline, timeout=timeout)
-        database = compose.database(self.config)
-        if url is None or database is None:
-            return None
-        watch = watches[database.name]
-
-        def alive() -> None:
-            watch.reached("service_started")
-
-        def ask() -> ServerInfo:
-            return wait_until_ready(
-                url, timeout=max(1.0, deadline - time.monotonic()), alive=alive, report=report
+            return Running(
+                services=self.look(),
+                started=start.started,
+                url=self.url(),
+                server=info.server if info else None,
+                pgvector=info.pgvector if info else None,
             )
 
-        try:
-            return ask()
-        except DatabaseUnreachable as error:
-            if error.transient or not self._wrong_password(error, watch):
-                raise
-            self._mend_password(engine, database, watch, url, report, yes, error)
-            return ask()
-
-    def _wrong_password(self, error: DatabaseUnreachable, watch: Watch) -> bool:
-        return error.sqlstate == "28P01" or "password authentication failed" in watch.logs()
-
-    def _mend_password(
-        self,
-        engine: Engine,
-        database: ServiceConfig,
-        watch: Watch,
-        url: str,
-        report: Reporter,
-        yes: bool,
-        error: DatabaseUnreachable,
-    ) -> None:
-        problem = (
-            f"the password of {parts_of(url)[0]} in {self.project.env_file.name} is not the one "
-            "that the volume was made with"
-        )
-        wrong = DatabaseUnreachable(
-            f"{mask(url)} refused the login: {problem}",
-            sqlstate="28P01",
-            hint="`mastra engine up --yes` gives the database the password of "
-            f"{self.project.env_file.name}; the data stays",
-        )
-        if not password_of(url):
-            raise error
-        if not yes:
-            try:
-                agreed = report.confirm(f"{problem}. Change it in the database?", flag="up --yes")
-            except MastraError:  # nobody is there to ask
-                raise wrong from error
-            if not agreed:
-                raise wrong from error
-        with report.phase("changing the password in the database"):
-            repair(engine.client, watch.container, database, url)
-
-    def _no_url(self) -> str:
-        database = compose.database(self.config)
-        if database is None:
-            return "no service is recognised as the database; its healthcheck is all that ready means"
-        return f"{database.name} has no port or password known to this machine; no URL was tried"
+    def _restore(self, engine: Engine, report: Reporter) -> None:
+        for name in engine.restore():
+            report.say(f"{name} is back as it was before")
 
     def undo(self, report: Reporter) -> None:
         """Remove what this object's `start` made, and nothing older."""
         if self._made is None:
             return
         with translated():
-            for name in self._made.restore():
-                report.say(f"the container {name} of before is back")
+            self._restore(self._made, report)
             removed = self._made.undo()
         if removed:
             report.say(f"removed again: {', '.join(removed)}")
@@ -312,7 +195,7 @@ class DockerProvider:
                 service = container["Labels"].get(objects.SERVICE, "")
                 with report.phase(f"stopping {service}"):
                     if container["State"] in ("running", "restarting", "paused"):
-                        engine.stop(container["Id"], inspect(engine.client, container["Id"]))
+                        engine.stop(container["Id"])
                         stopped.append(service)
                     engine.remove(container["Id"])
                 removed.append(name_of(container))

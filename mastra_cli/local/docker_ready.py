@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from mastra_cli.errors import ContainerFailed
@@ -156,13 +156,7 @@ class Watch:
         return "", ""
 
 
-def wait_for(
-    watches: list[tuple[Watch, Condition]],
-    *,
-    deadline: float,
-    timeout: float,
-    meanwhile: Callable[[], None] = lambda: None,
-) -> None:
+def wait_for(watches: Sequence[tuple[Watch, Condition]], *, deadline: float, timeout: float) -> None:
     """Until each has reached its condition; `ContainerFailed` as soon as one can not, or at the deadline."""
     waiting = watches
     while True:
@@ -171,5 +165,4 @@ def wait_for(
             return
         if time.monotonic() >= deadline:
             raise waiting[0][0].late(timeout)
-        meanwhile()
         time.sleep(_PAUSE)

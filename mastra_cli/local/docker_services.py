@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from mastra_cli.errors import DockerConfigInvalid, PortTaken, ProjectNameTaken
+from mastra_cli.errors import PortTaken
 from mastra_cli.local import docker_objects as objects
 from mastra_cli.local import ports
 from mastra_cli.local.compose_schema import Config, ServiceConfig
 from mastra_cli.local.docker_engine import Client, host_of, said
+from mastra_cli.local.docker_things import RETIRED, Things, name_of
 from mastra_cli.local.project import Project
 
-# The name of a container that waits for its successor to be ready, as Compose makes it.
-_RETIRED = re.compile(r"[0-9a-f]{12}_")
 _PORT_TAKEN = re.compile(
     r"port is already allocated|address already in use|ports are not available|bind: .*(?:in use|forbidden)|"
     r"rootlessport|cannot expose port",
     re.IGNORECASE,
 )
 _IN_FLIGHT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done for one service; no words: nothing."""
+
+    words: str
+    carry_out: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,138 +45,36 @@ class Replaced:
     new: str | None
 
 
-class Engine:
-    """One project's things on one engine."""
+class Engine(Things):
+    """One project's services, brought up and back."""
 
     def __init__(self, client: Client, config: Config, project: Project, run: str) -> None:
-        self.client = client
-        self.config = config
-        self.project = project
-        self.run = run
+        super().__init__(client, config, project, run)
         self.replaced: list[Replaced] = []
-        self._in_flight = False
 
-    # What is there
-
-    def containers(self) -> list[dict[str, Any]]:
-        """The project's containers, as the engine lists them; one-off runs left out."""
-        found: list[dict[str, Any]] = self.client.api.containers(
-            all=True, filters={"label": [f"{objects.PROJECT}={self.config.project}"]}
-        )
-        return [c for c in found if c["Labels"].get(objects.ONEOFF, "False") != "True"]
-
-    def of(self, service: str, containers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-        """The container of a service: the one that carries its name, before one that was set aside."""
-        own = [c for c in containers if c["Labels"].get(objects.SERVICE) == service]
-        return min(own, key=lambda c: (bool(_RETIRED.match(name_of(c))), -c["Created"]), default=None)
-
-    def refuse_strangers(self, containers: Sequence[dict[str, Any]]) -> None:
-        """`ProjectNameTaken` when another directory runs a project of this name."""
-        here = self.config.path.parent
-        for container in containers:
-            folder = container["Labels"].get(objects.WORKING_DIR)
-            if not folder or same_folder(folder, here):
-                continue
-            if container["State"] in ("running", "restarting", "paused") or Path(folder).is_dir():
-                raise ProjectNameTaken(
-                    f"a project named {self.config.project} is there already, from {folder}",
-                    hint=f"add a `name:` of its own to {self.config.path.name}, or end the other one: "
-                    f"`docker compose -p {self.config.project} down`",
-                )
-
-    def volumes(self) -> list[dict[str, Any]]:
-        """The project's volumes, by Compose's label."""
-        listing = self.client.api.volumes(filters={"label": f"{objects.PROJECT}={self.config.project}"})
-        return listing.get("Volumes") or []
-
-    def is_ours(self, labels: dict[str, str] | None) -> bool:
-        """Whether a volume is this directory's: another directory of one name may still need it."""
-        folder = (labels or {}).get(objects.OURS)
-        return not folder or same_folder(folder, self.project.root) or not Path(folder).is_dir()
-
-    # Making
-
-    def create(self, make: Callable[[], Any]) -> Any:
-        """A call that makes something: Ctrl-C in it leaves open whether the engine did."""
-        self._in_flight = True
-        made = make()
-        self._in_flight = False
-        return made
-
-    def make_networks(self) -> None:
-        api = self.client.api
-        used = {key for service in self.config.services for key, _ in service.networks}
-        for network in self.config.networks:
-            if network.key not in used:
-                continue
-            there = [n for n in api.networks(names=[network.name]) if n["Name"] == network.name]
-            if there:
-                continue
-            if network.external:
-                raise DockerConfigInvalid(
-                    f"{self.config.path.name} names the external network {network.name}, which is not there",
-                    hint=f"make it: `docker network create {network.name}`",
-                )
-            labels = objects.shared_labels(self.config, self.project, self.run)
-            self.create(
-                lambda network=network, labels=labels: api.create_network(
-                    network.name,
-                    driver=network.driver or "bridge",
-                    internal=network.internal,
-                    labels=dict(network.labels) | labels | {objects.NETWORK: network.key},
-                    check_duplicate=True,
-                )
-            )
-
-    def make_volumes(self) -> None:
-        api = self.client.api
-        used = {m.source for service in self.config.services for m in service.mounts if m.type == "volume"}
-        for volume in self.config.volumes:
-            if volume.key not in used:
-                continue
-            try:
-                there = api.inspect_volume(volume.name)
-            except NotFound:
-                there = None
-            if there and not volume.external and not self.is_ours(there["Labels"]):
-                raise ProjectNameTaken(
-                    f"volume {volume.name} belongs to {there['Labels'][objects.OURS]}",
-                    hint=f"add a `name:` of its own to {self.config.path.name}",
-                )
-            if there:
-                continue
-            if volume.external:
-                raise DockerConfigInvalid(
-                    f"{self.config.path.name} names the external volume {volume.name}, which is not there",
-                    hint=f"make it: `docker volume create {volume.name}`",
-                )
-            labels = objects.shared_labels(self.config, self.project, self.run)
-            self.create(
-                lambda volume=volume, labels=labels: api.create_volume(
-                    volume.name,
-                    driver=volume.driver or "local",
-                    driver_opts=dict(volume.driver_opts),
-                    labels=dict(volume.labels) | labels | {objects.VOLUME: volume.key},
-                )
-            )
-
-    def bring_up(self, service: ServiceConfig, image_id: str) -> tuple[str, bool]:
-        """(the service's container, whether this call started it)."""
+    def step(self, service: ServiceConfig, image_id: str) -> Step:
+        """What brings a service's container to run as the docker config says; it returns the id."""
         present = self.of(service.name, self.containers())
         if present is None:
-            return self._make(service, image_id, run=self.run), True
+            return Step(f"starting {service.name}", lambda: self._make(service, image_id, run=self.run))
+        if not self._unchanged(present, service, image_id):
+            return Step(
+                f"making {service.name} anew, for its configuration changed",
+                lambda: self._replace(present, service, image_id),
+            )
+        if present["State"] == "running":
+            return Step("", lambda: present["Id"])
+        return Step(f"starting {service.name}", lambda: self._start_again(present, service))
+
+    def _start_again(self, present: dict[str, Any], service: ServiceConfig) -> str:
         name = objects.container_name(self.config, service)
-        if self._unchanged(present, service, image_id):
-            if name_of(present) != name:
-                self.client.api.rename(present["Id"], name)
-            if present["State"] == "running":
-                return present["Id"], False
-            if present["State"] == "paused":
-                self.client.api.unpause(present["Id"])
-            else:
-                self._start(present["Id"], service)
-            return present["Id"], True
-        return self._replace(present, service, image_id, name), True
+        if name_of(present) != name:  # it was set aside by a run that was killed
+            self.client.api.rename(present["Id"], name)
+        if present["State"] == "paused":
+            self.client.api.unpause(present["Id"])
+        else:
+            self._start(present["Id"], service)
+        return present["Id"]
 
     def _unchanged(self, present: dict[str, Any], service: ServiceConfig, image_id: str) -> bool:
         if present["ImageID"] != image_id:
@@ -203,25 +107,29 @@ class Engine:
         return made
 
     def _start(self, container: str, service: ServiceConfig) -> None:
-        host = host_of(self.client)
-        if host == "127.0.0.1":
-            for port in service.ports:
-                if port.published and port.published.isdigit() and port.protocol == "tcp":
-                    address = "0.0.0.0" if port.host_ip == "" else port.host_ip
-                    if not ports.is_free(address, int(port.published)):
-                        raise self._port_taken(service, port.published, address)
+        self._check_ports(service)
         try:
             self.client.api.start(container)
         except APIError as error:
             words = said(error)
-            if _PORT_TAKEN.search(words):
-                named = re.findall(r":(\d+)\b", words)
-                published = [p.published for p in service.ports if p.published]
-                taken = next((p for p in published if p in named), published[0] if published else "?")
-                raise self._port_taken(service, taken, "") from error
-            raise
+            if not _PORT_TAKEN.search(words):
+                raise
+            # The last judge: what was free a moment ago, or on a machine that is not this one.
+            published = [port.published for port in service.ports if port.published]
+            named = re.findall(r":(\d+)\b", words)
+            raise self._port_taken(service, next((p for p in published if p in named), "?")) from error
 
-    def _port_taken(self, service: ServiceConfig, port: str, address: str) -> PortTaken:
+    def _check_ports(self, service: ServiceConfig, held: Container[int] = ()) -> None:
+        """`PortTaken`, but for those that the container itself holds."""
+        if host_of(self.client) != "127.0.0.1":
+            return
+        for port in service.ports:
+            if port.protocol == "tcp" and port.published and port.published.isdigit():
+                number = int(port.published)
+                if number not in held and not ports.is_free(port.host_ip or "0.0.0.0", number):
+                    raise self._port_taken(service, port.published)
+
+    def _port_taken(self, service: ServiceConfig, port: str) -> PortTaken:
         holder = ports.who_holds(int(port)) if port.isdigit() else None
         line = next((p.line for p in service.ports if p.published == port), service.line)
         return PortTaken(
@@ -230,9 +138,11 @@ class Engine:
             f"or line {line} of {self.config.path.name}",
         )
 
-    def _replace(self, old: dict[str, Any], service: ServiceConfig, image_id: str, name: str) -> str:
+    def _replace(self, old: dict[str, Any], service: ServiceConfig, image_id: str) -> str:
         """Set a container aside and put a new one in its place, with its anonymous volumes."""
         api = self.client.api
+        name = objects.container_name(self.config, service)
+        self._check_ports(service, {p["PublicPort"] for p in old["Ports"] if p.get("PublicPort")})
         info = api.inspect_container(old["Id"])
         declared = {mount.target for mount in service.mounts}
         inherited = [
@@ -242,9 +152,9 @@ class Engine:
         ]
         running = old["State"] in ("running", "restarting", "paused")
         self.replaced.append(Replaced(old["Id"], name, running, None))
-        if not _RETIRED.match(name_of(old)):
+        if not RETIRED.match(name_of(old)):
             api.rename(old["Id"], f"{old['Id'][:12]}_{name}")
-        self.stop(old["Id"], info)
+        self.stop(old["Id"])
         new = self._make(service, image_id, run="", inherited=inherited)
         self.replaced[-1] = Replaced(old["Id"], name, running, new)
         return new
@@ -259,14 +169,14 @@ class Engine:
     def restore(self) -> tuple[str, ...]:
         """The successors are no good: those set aside come back. Returns their names."""
         back: list[str] = []
-        if self._in_flight and self.replaced:
+        if self.in_flight and self.replaced:
             time.sleep(1)  # the engine may be at work on a successor that nobody waits for any more
         for replaced in reversed(self.replaced):
             for container in self.containers():
                 if name_of(container) == replaced.name and container["Id"] != replaced.old:
                     self.remove(container["Id"])
             with suppress(NotFound):
-                if name_of_info(self.client.api.inspect_container(replaced.old)) != replaced.name:
+                if self.client.api.inspect_container(replaced.old)["Name"] != f"/{replaced.name}":
                     self.client.api.rename(replaced.old, replaced.name)
                 if replaced.was_running:
                     self.client.api.start(replaced.old)
@@ -274,24 +184,14 @@ class Engine:
         self.replaced.clear()
         return tuple(back)
 
-    def stop(self, container: str, info: dict[str, Any]) -> None:
-        """Ask it to end, as long as its own grace period lasts."""
-        grace = info["Config"].get("StopTimeout")
-        self.client.api.stop(container, timeout=10 if grace is None else grace)
-
-    def remove(self, container: str, *, volumes: bool = False) -> None:
-        """Remove a container at once, with its anonymous volumes if told so."""
-        with suppress(NotFound):
-            self.client.api.remove_container(container, force=True, v=volumes)
-
     def undo(self) -> tuple[str, ...]:
         """Remove what this run made, found by its label; returns the names."""
-        deadline = time.monotonic() + (_IN_FLIGHT if self._in_flight else 0)
+        deadline = time.monotonic() + (_IN_FLIGHT if self.in_flight else 0)
         removed: list[str] = []
         while True:
             found = self._remove_made(removed)
             if time.monotonic() >= deadline and not found:
-                self._in_flight = False
+                self.in_flight = False
                 return tuple(removed)
             if not found:
                 time.sleep(0.1)
@@ -313,18 +213,3 @@ class Engine:
                 api.remove_volume(volume["Name"], force=True)
                 removed.append(volume["Name"])
         return len(removed) > before
-
-
-def name_of(container: dict[str, Any]) -> str:
-    """Of a container as the engine lists it: of all its names the one that is no link's."""
-    return min(
-        (str(name).lstrip("/") for name in container["Names"] or [container["Id"]]), key=lambda n: "/" in n
-    )
-
-
-def name_of_info(info: dict[str, Any]) -> str:
-    return str(info["Name"]).lstrip("/")
-
-
-def same_folder(one: str, other: Path) -> bool:
-    return Path(one) == other or Path(one).resolve() == other.resolve()
