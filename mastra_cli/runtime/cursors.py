@@ -33,7 +33,7 @@ def encode_cursor(position: Sequence[str | int | datetime | Decimal], *scope: ob
 
 
 def decode_cursor(cursor: object, shape: Sequence[type], *scope: object) -> tuple[Any, ...]:
-    """The position in a cursor, its parts of these types (str, int, datetime, Decimal); else `InvalidCursor`."""
+    """The position in a cursor, its parts of the given types (str, int, datetime, Decimal)."""
     if not isinstance(cursor, str):
         _refuse()
     try:
@@ -80,12 +80,12 @@ def _unpack(part: object, kind: type) -> str | int | datetime | Decimal:
             try:
                 return _EPOCH + part * _MICROSECOND
             except OverflowError:
-                _refuse()
-    _refuse()
+                pass
+    return _refuse()
 
 
 def _refuse() -> NoReturn:
     raise InvalidCursor(
         "The cursor was altered, truncated, or made by another query.",
-        hint="Give back next_cursor as it came, with the same entity, filter and sort; or start without a cursor.",
+        hint="Give next_cursor back as it came, with the same arguments; or start without a cursor.",
     ) from None

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
-from typing import LiteralString
+from typing import LiteralString, cast
 
 from psycopg.sql import SQL, Composable, Identifier
 
@@ -31,7 +31,7 @@ from mastra_cli.runtime.filter_tree import (
 )
 from mastra_cli.runtime.fragments import Fragment, build, joined, text, text_of, value_at
 from mastra_cli.runtime.operands import is_position
-from mastra_cli.runtime.ordering import text_key
+from mastra_cli.runtime.ordering import PREFIX, text_key
 
 # ASCII first and alone, so that it folds the same under every locale; then the rest as the database does.
 _FOLDED: LiteralString = (
@@ -120,13 +120,13 @@ class _Compiler:
                 return build(_WHEN_STRING, value, build("{} ~ {}", text_of(value), text(_advanced(node))))
 
     def containment(self, path: Path, value: str) -> Fragment | None:
-        """`column @> ...`, for the GIN index; None when it would say something else or read the whole index."""
+        """`column @> ...` for the GIN index; None when it would say more, or read the whole index."""
         if not path or any(map(is_position, path)) or not _has_scalar(json.loads(value)):
             return None
         return build("{} @> {}", Fragment(self.column), fragments.json(_document(path, value)))
 
     def among(self, node: Among, value: Fragment) -> Fragment:
-        """Containment of a scalar at keys is equality; of an array or an object it is less, so both are asked."""
+        """Containment of a scalar at keys is equality; of an array or an object it is less, so both."""
         contained = [self.containment(node.path, wanted) for wanted in node.values]
         if len(node.values) == 1:
             equal = build("{} = {}", value, fragments.json(node.values[0]))
@@ -151,7 +151,7 @@ class _Compiler:
             operand: object = json.loads(wanted)
             if isinstance(operand, int | float) and not isinstance(operand, bool):
                 numbers.append(wanted)
-            elif _is_scalar(wanted) and not (isinstance(operand, str) and len(operand) >= fragments.PREFIX):
+            elif _is_scalar(wanted) and not (isinstance(operand, str) and len(operand) >= PREFIX):
                 texts.append(text_key(operand))
             else:
                 others.append(wanted)
@@ -179,7 +179,7 @@ class _Compiler:
                 member,
             )
         if isinstance(operand, list):
-            return self.has_all(node.path, value, operand)
+            return self.has_all(node.path, value, cast("list[object]", operand))
         member = self.has_all(node.path, value, [operand])
         if not isinstance(operand, dict):
             return member
@@ -274,11 +274,10 @@ def _is_scalar(value: str) -> bool:
 
 def _has_scalar(value: object) -> bool:
     """Whether a jsonb_path_ops index has an entry for it: containers alone leave none."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            if _has_scalar(item):
-                return True
-        return False
-    return True
+    if not isinstance(value, list | dict):
+        return True
+    items = cast("list[object] | dict[str, object]", value)
+    found = False
+    for item in items.values() if isinstance(items, dict) else items:
+        found = found or _has_scalar(item)
+    return found

@@ -69,7 +69,7 @@ def value_at(column: Composable, path: Path, *, literal: bool = False) -> Fragme
     """
     value = Fragment(column)
     for key in path:
-        # `->` by text never looks into an array; `#>` takes a position too, but would also take -1, +1 and 01.
+        # `->` never looks into an array; `#>` takes a position too, but -1, +1 and 01 as well.
         step = "({} #> ARRAY[{}])" if is_position(key) else "({} -> {})"
         quoted = literal or _PLAIN.fullmatch(key)
         value = build(step, value, build("{}::text", Fragment(Literal(key))) if quoted else text(key))
@@ -83,11 +83,12 @@ def text_of(value: Fragment) -> Fragment:
 
 # The order of values is this text, then the number. Of a string the first 500 code points: an entry of an
 # index holds 2,704 bytes.
-PREFIX = 500
+# The collation stands on the innermost text: around the whole, the planner would not find its statistics.
 _TEXT_KEY: LiteralString = (
-    "(CASE jsonb_typeof({}) WHEN 'null' THEN '0' WHEN 'string' THEN '1' || left({}, 500) WHEN 'number' THEN '2' "
-    "WHEN 'boolean' THEN '3' || {} WHEN 'array' THEN '4' WHEN 'object' THEN '5' ELSE {} END"
-    ' COLLATE pg_catalog."C")'
+    "(CASE jsonb_typeof({}) WHEN 'null' THEN '0' "
+    "WHEN 'string' THEN '1' || left({} COLLATE pg_catalog.\"C\", 500) "
+    "WHEN 'number' THEN '2' WHEN 'boolean' THEN '3' || {} WHEN 'array' THEN '4' WHEN 'object' THEN '5' "
+    "ELSE {} END)"
 )
 _NUMBER_KEY: LiteralString = "(CASE jsonb_typeof({}) WHEN 'number' THEN {}::numeric ELSE 0 END)"
 

@@ -1,8 +1,8 @@
 """The order of records: what a sort says, and the position of a row in it.
 
-Values are ordered by `jsonb_typeof` first: null < string < number < boolean < array < object, the missing last
-in both directions; then strings by their first 500 code points, numbers as numbers, false before true; arrays
-tie, objects tie. Ties go by (created_at, external_id), always ascending.
+Values are ordered by `jsonb_typeof` first: null < string < number < boolean < array < object, the missing
+last in both directions; then strings by their first 500 code points, numbers as numbers, false before true;
+arrays tie, objects tie. Ties go by (created_at, external_id), always ascending.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ Sort = tuple[SortKey, ...]
 Position = tuple[str | datetime | Decimal, ...]
 """Where a row stands: a text and a number for a path, the value itself for a column."""
 
-_TIES: Sort = (SortKey("created_at"), SortKey("external_id"))
+TIES: Sort = (SortKey("created_at"), SortKey("external_id"))
 
 
 def parse_sort(sort: Sorting | None) -> Sort:
     """The keys of a total order: those that were asked for, then (created_at, external_id)."""
     if sort is None:
-        return _TIES
+        return TIES
     items = sort if operands.is_list(sort) else [sort]
     keys: list[SortKey] = []
-    for key in (*map(_key, items), *_TIES):
+    for key in (*map(_key, items), *TIES):
         # After the first mention a field decides nothing, and after external_id nothing does.
         if all(key.by != seen.by for seen in keys) and not any(seen.by == "external_id" for seen in keys):
             keys.append(key)
@@ -88,7 +88,8 @@ def _key(item: object) -> SortKey:
         field, direction = item.field, item.direction
     else:
         raise InvalidArgument(
-            f"A sort is a list of SortOrder, or of mappings with field and direction, not of {operands.kind(item)}."
+            "A sort is a list of SortOrder, or of mappings with field and direction, "
+            f"not of {operands.kind(item)}."
         )
     if not isinstance(direction, str) or direction.upper() not in ("ASC", "DESC"):
         raise InvalidArgument(f"A sort's direction is ASC or DESC, not {direction!r}.")

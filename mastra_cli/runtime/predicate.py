@@ -141,24 +141,24 @@ def _has_all(operands: Sequence[object]) -> Predicate:
 
 def _encloses(outer: object, inner: object) -> bool:
     """What `@>` says of two nested values."""
+    # Loops, not `all` and `any`: one frame a level, so that depth 500 fits the stack.
+    holds = True
     if is_mapping(inner):
         if not is_mapping(outer):
             return False
         for key, value in inner.items():
-            if key not in outer or not _encloses(outer[key], value):
-                return False
-        return True
-    if is_list(inner):
+            holds = holds and key in outer and _encloses(outer[key], value)
+    elif is_list(inner):
         if not is_list(outer):
             return False
         for item in inner:
+            found = False
             for candidate in outer:
-                if _encloses(candidate, item):
-                    break
-            else:
-                return False
-        return True
-    return canonical(outer) == canonical(inner)
+                found = found or _encloses(candidate, item)
+            holds = holds and found
+    else:
+        return canonical(outer) == canonical(inner)
+    return holds
 
 
 def _matches(node: Matches) -> Predicate:
