@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 from tests.servers import Server
@@ -21,6 +22,7 @@ def dump(server: Server, url: str, *arguments: str) -> str:
 def psql(server: Server, url: str, script: str) -> str:
     """Run a script as a user would, to its end."""
     program = [str(server.bin / "psql"), "-X", "-q", url, "-f", "-"]
-    result = subprocess.run(program, input=script, capture_output=True, text=True, check=True)
+    quiet = {**os.environ, "PGOPTIONS": "-c client_min_messages=warning"}
+    result = subprocess.run(program, input=script, capture_output=True, text=True, check=True, env=quiet)
     assert result.stderr == ""
     return result.stdout
