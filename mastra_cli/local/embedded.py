@@ -122,6 +122,12 @@ class EmbeddedProvider:
                     hint=f"give {name} another value; `mastra engine add` makes a missing one",
                 )
 
+        if any(character in self._user for character in "\"'$\\"):
+            raise EnvFileRefused(
+                f"POSTGRES_USER in {self._project.env_file} is {self._user}, which can own no extension",
+                hint="give POSTGRES_USER a name without quotes, $ and \\",
+            )
+
     def _check_port(self) -> None:
         if not ports.is_free(HOST, self._port):
             holder = ports.who_holds(self._port)
