@@ -142,13 +142,14 @@ class Things:
         self.client.api.stop(container, timeout=10 if grace is None else grace)
 
     def _let_it_listen(self, container: str, info: dict[str, Any]) -> None:
-        # An image's entrypoint is a shell, which as pid 1 loses every signal until the server takes its place:
-        # stopping a container that has just been started would last its whole grace period.
-        began = datetime.fromisoformat(re.sub(r"\.\d+|Z$", "", info["State"]["StartedAt"])).replace(
-            tzinfo=UTC
-        )
-        while info["State"]["Running"] and (datetime.now(UTC) - began).total_seconds() < _LISTENS:
-            if (info["State"].get("Health") or {}).get("Status") == "healthy":
+        # An image's entrypoint is a shell, which as pid 1 loses every signal until the server takes its
+        # place: stopping a container that has just been started would last its whole grace period.
+        began = datetime.fromisoformat(re.sub(r"\.\d+|Z$", "", info["State"]["StartedAt"]))
+        age = (datetime.now(UTC) - began.replace(tzinfo=UTC)).total_seconds()
+        deadline = time.monotonic() + _LISTENS - max(0.0, age)
+        while info["State"]["Running"] and time.monotonic() < deadline:
+            health: dict[str, Any] = info["State"].get("Health") or {}
+            if health.get("Status") == "healthy":
                 return
             time.sleep(0.1)
             info = self.client.api.inspect_container(container)

@@ -55,9 +55,9 @@ def who_holds(port: int) -> str | None:
     name = process.partition("(")[2] if process else ""
     if not process or not process.startswith("process") or name.startswith(_FORWARDERS):
         # Late: the docker room asks this one too.
-        from mastra_cli.local import docker
+        from mastra_cli.local.docker import publisher
 
-        return docker.publisher(port) or process
+        return publisher(port) or process
     return process
 
 
