@@ -27,7 +27,7 @@ POSTGRES_PORT = 5432
 _TEMPLATE = NAMES[0]
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _POSTGRES_IMAGE = re.compile(
-    r"(?:^|[/_-])(?:postgres|postgresql|pgvector|postgis|timescaledb?|paradedb|pgvecto-rs|vectorchord|age)(?:$|[_-])"
+    r"(?:^|[/_-])(?:postgres|postgresql|pgvector|postgis|timescaledb|timescaledb-ha|paradedb|pgvecto-rs|age)$"
 )
 
 
