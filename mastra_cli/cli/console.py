@@ -165,7 +165,7 @@ class Console:
     def ask(self, question: str, *, flag: str) -> str:
         """The answer typed at a terminal; off it, `Usage` that names the flag."""
         if not self.interactive:
-            raise Usage(f"{question}: this needs an answer", hint=f"say it with {flag}")
+            raise Usage(f"stdin is no terminal to ask at: {question}", hint=f"answer it with {flag}")
         sys.stderr.write(f"{question} ")
         sys.stderr.flush()
         return sys.stdin.readline().strip()

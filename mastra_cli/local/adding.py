@@ -58,20 +58,22 @@ class Adding:
             stopped = plan.leaving.stop(self._report)
             self._left = plan.leaving
             kept = ", ".join(item.name for item in stopped.kept)
-            self._report.say(f"stopped the {plan.leaving.name} server; its data stays in {kept}")
+            stays = f"; its data stays in {kept}" if kept else ""
+            self._report.say(f"stopped the {plan.leaving.name} server{stays}")
         running = self._start()
         url = self._save_urls(running.url) if running.url else None
         assert self._provider is not None
         return Added(running, url, self._journal.changed, self._provider.project_name)
 
     def undo(self) -> None:
-        try:
-            if self._provider is not None:
-                self._provider.undo(self._report)
-        finally:
-            self._journal.restore()
-            if self._left is not None:
-                self._left.start(self._report, timeout=self._wishes.timeout, wait=False)
+        with self._report.phase("undoing what this run made"):
+            try:
+                if self._provider is not None:
+                    self._provider.undo(self._report)
+            finally:
+                self._journal.restore()
+        if self._left is not None:
+            self._left.start(self._report, timeout=self._wishes.timeout, wait=False)
 
     def _start(self) -> Running:
         """Start on the planned port; when that was free a moment ago and nobody asked for it, on the next."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from mastra_cli.errors import Conflict, NoEngine, ProviderConflict, Usage
+from mastra_cli.errors import Conflict, NoEngine, ProviderConflict, ServerFailed, Usage
 from mastra_cli.local import gitignore, providers
 from mastra_cli.local.dotenv import EnvFile
 from mastra_cli.local.project import Project
@@ -123,28 +123,31 @@ def plan(project: Project, wishes: Wishes, report: Reporter) -> Plan:
 
 
 def _choose(wishes: Wishes, before: ProviderName | None) -> tuple[ProviderName, str]:
+    """The provider and why; one that can not work here is refused."""
     from mastra_cli.local import docker, embedded
 
+    name: ProviderName
     if wishes.file is not None:
         if wishes.provider == "embedded":
             raise Usage(
                 "-f names a docker config, and --provider says embedded", hint="leave one of them out"
             )
-        return "docker", "a docker config was named"
-    if wishes.provider != "auto":
-        return wishes.provider, "asked for"
-    if before:
-        return before, f"{providers.PROVIDER_VARIABLE} says so"
-    if docker.answers():
+        name, why = "docker", "a docker config was named"
+    elif wishes.provider != "auto":
+        name, why = wishes.provider, "asked for"
+    elif before:
+        name, why = before, f"{providers.PROVIDER_VARIABLE} says so"
+    elif docker.answers():
         return "docker", "an engine answers"
-    missing = embedded.unavailable()
-    if missing is not None:
-        # Nothing is left but Docker: its error lists each place that was tried.
-        try:
-            docker.find_engine()
-        except NoEngine as error:
-            raise NoEngine(f"{error.message}\n{missing}", hint=error.hint) from error
-    return "embedded", "no Docker engine answers"
+    elif embedded.unavailable() is None:
+        return "embedded", "no Docker engine answers"
+    else:
+        name, why = "docker", "there is no embedded server for this platform"
+    if name == "docker":
+        docker.find_engine()
+    elif missing := embedded.unavailable():
+        raise ServerFailed(missing, hint="run `mastra engine add --provider docker`")
+    return name, why
 
 
 def _config(project: Project, config: Path, wishes: Wishes) -> tuple[bytes | None, bool]:
@@ -204,19 +207,23 @@ def _foreign_urls_may_go(env: EnvFile, before: ProviderName | None, wishes: Wish
 
 def _leaving(
     project: Project, before: ProviderName, provider: ProviderName, env: EnvFile, wishes: Wishes
-) -> Provider:
-    """The provider of before: refused while it has data, unless forced."""
+) -> Provider | None:
+    """The provider of before, when its server runs; refused while it has data, unless forced."""
     from mastra_cli.local import compose
 
     old = providers.make(before, project, env.values, compose.find(project.root) or project.config)
-    names = ", ".join(item.name for item in old.data() if not item.external)
+    try:
+        names = ", ".join(item.name for item in old.data() if not item.external)
+        running = any(service.state == "running" for service in old.look())
+    except NoEngine:
+        names, running = "no Docker engine answers, so nobody can look at its volumes", False
     if names and not wishes.force:
         raise ProviderConflict(
             f"this project's data is with the {before} provider ({names})",
             hint="delete it with `mastra engine down --volumes`, or leave it there and start an empty "
             f"{provider} database with --force",
         )
-    return old
+    return old if running else None
 
 
 def _port(

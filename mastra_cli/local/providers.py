@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 from mastra_cli.errors import DockerConfigInvalid, EnvFileRefused
 from mastra_cli.local import compose
@@ -23,7 +22,7 @@ def provider_in(values: Mapping[str, str], env_file: Path) -> ProviderName | Non
             f"{env_file} sets {PROVIDER_VARIABLE}={value}",
             hint=f"make it {PROVIDER_VARIABLE}=docker or {PROVIDER_VARIABLE}=embedded",
         )
-    return cast("ProviderName | None", value)
+    return value
 
 
 def variables(values: Mapping[str, str]) -> dict[str, str]:

@@ -191,7 +191,7 @@ def test_a_url_that_points_elsewhere_needs_force(project: Path, mastra: Mastra) 
     refused = mastra(*ADD, "--yes")
     assert refused.code == 2
     assert "points to postgresql://me:***@db.example.com:5432/prod. Replace it?" in refused.err
-    assert " hint: say it with --force\n" in refused.err
+    assert " hint: answer it with --force\n" in refused.err
     assert "s3cret" not in refused.err
     assert (project / ".env").read_text() == before
     assert mastra(*ADD, "--force", "--no-migrate").code == 0
@@ -306,8 +306,8 @@ def test_down_with_volumes_needs_a_yes(project: Path, mastra: Mastra) -> None:
     result = mastra("down", "--volumes")
     assert result.code == 2
     assert "will be deleted: " in result.err
-    assert f"Type {find_project(project).identity} to delete this data" in result.err
-    assert " hint: say it with --yes\n" in result.err
+    assert f"Type {find_project(project).identity} to delete this data:" in result.err
+    assert " hint: answer it with --yes\n" in result.err
     assert mastra("status").code == 0
 
 
