@@ -102,7 +102,8 @@ class EmbeddedProvider:
         stopped: tuple[str, ...] = ()
         if self._cluster.pid() is not None:
             with report.phase("stopping Postgres"):
-                self._cluster.stop()
+                # Nothing is worth writing to disk that is deleted next.
+                self._cluster.stop("immediate" if volumes else "fast")
             stopped = (SERVICE,)
         data = self.data()
         if not volumes:

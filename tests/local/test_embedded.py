@@ -70,7 +70,7 @@ class Person:
         return path
 
     def begin(self, root: Path, *steps: str, **settings: Any) -> subprocess.Popen[str]:
-        settings = {"port": 0, "user": "postgres", "password": SECRET, "database": "mastra"} | settings
+        settings = wishes(**settings)
         environment = {
             "PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1",
             "LC_ALL": "tr_TR.ISO-8859-9", "PGDATA": "/nowhere", "PGPORT": "1", "PGOPTIONS": "-c work_mem=5MB",
@@ -107,8 +107,24 @@ def user(place: Path) -> Person:
 Make = Callable[..., EmbeddedProvider]
 
 
+@pytest.fixture(scope="module")
+def seed() -> Iterator[Path]:
+    """Data as a first start leaves it, since `initdb` takes its time on a busy disk."""
+    folder = Path(tempfile.mkdtemp(prefix="mastra-seed-", dir="/var/tmp"))
+    provider = EmbeddedProvider(find_project(folder), **wishes())
+    start(provider)
+    provider.stop(Silent())
+    yield Path(provider.data()[0].name)
+    provider.stop(Silent(), volumes=True)
+    folder.rmdir()
+
+
+def wishes(**settings: Any) -> dict[str, Any]:
+    return {"port": free_port(), "user": "postgres", "password": SECRET, "database": "mastra"} | settings
+
+
 @pytest.fixture
-def make(place: Path) -> Iterator[Make]:
+def make_empty(place: Path) -> Iterator[Make]:
     """Providers in this process, as whoever runs the tests; gone with their data afterwards."""
     made: list[EmbeddedProvider] = []
     port = free_port()
@@ -116,14 +132,32 @@ def make(place: Path) -> Iterator[Make]:
     def make(folder: str = "shop", **settings: Any) -> EmbeddedProvider:
         root = place / folder
         root.mkdir(parents=True, exist_ok=True)
-        settings = {"port": port, "user": "postgres", "password": SECRET, "database": "mastra"} | settings
-        provider = EmbeddedProvider(find_project(root), **settings)
+        provider = EmbeddedProvider(find_project(root), **wishes(**{"port": port} | settings))
         made.append(provider)
         return provider
 
     yield make
     for provider in made:
         provider.stop(Silent(), volumes=True)
+
+
+@pytest.fixture
+def make(make_empty: Make, seed: Path) -> Make:
+    """As `make_empty`, for projects that were started once and stopped."""
+
+    def make(*arguments: Any, **settings: Any) -> EmbeddedProvider:
+        provider = make_empty(*arguments, **settings)
+        home = provider._home
+        if not home.there():
+            home._prepare()
+            subprocess.run(["cp", "-a", seed, home.folder / "copy"], check=True)
+            home.account = embedded_wheel.owner(seed) if IS_ROOT else None
+            home.give(home.folder)
+            home.adopt(home.folder / "copy")
+            home._made.clear()
+        return provider
+
+    return make
 
 
 def start(provider: EmbeddedProvider, **options: Any) -> Running:
@@ -240,7 +274,7 @@ def test_from_an_empty_folder_to_a_server_and_back(person: Person) -> None:
     )
 
 
-def test_the_password_is_in_no_process_list_while_the_data_is_made(make: Make) -> None:
+def test_the_password_is_in_no_process_list_while_the_data_is_made(make_empty: Make) -> None:
     seen: set[str] = set()
     done = threading.Event()
 
@@ -252,7 +286,7 @@ def test_the_password_is_in_no_process_list_while_the_data_is_made(make: Make) -
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        start(make(password="unmistakable-4711"))
+        start(make_empty(password="unmistakable-4711"))
     finally:
         done.set()
         watcher.join()
@@ -263,10 +297,10 @@ def test_the_password_is_in_no_process_list_while_the_data_is_made(make: Make) -
 # One project, and others
 
 
-def test_a_taken_port_names_its_holder_and_leaves_nothing(make: Make, place: Path) -> None:
+def test_a_taken_port_names_its_holder_and_leaves_nothing(make_empty: Make, place: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        provider = make(port=port)
+        provider = make_empty(port=port)
         error = refused(provider)
     assert isinstance(error, PortTaken)
     assert f"port {port} is taken by process {os.getpid()}" in str(error)
@@ -300,11 +334,13 @@ def test_a_copy_of_a_project_does_not_take_the_servers_of_its_original(user: Per
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="root alone has its data elsewhere")
-def test_a_copy_of_roots_project_is_not_led_to_the_data_of_its_original(make: Make, place: Path) -> None:
+def test_a_copy_of_roots_project_is_not_led_to_the_data_of_its_original(
+    make: Make, make_empty: Make, place: Path
+) -> None:
     start(make())
     (place / "copy").mkdir()
     shutil.copytree(place / "shop" / ".mastra", place / "copy" / ".mastra", symlinks=True)
-    error = refused(make("copy"))
+    error = refused(make_empty("copy"))
     assert "leads to /var/lib/mastra-engine/shop-" in str(error)
     assert f"rm '{place}/copy/.mastra/postgres'" in str(error.hint)
     assert ask(start(make()).url, "SELECT 1") == 1
@@ -474,20 +510,20 @@ def test_a_user_that_the_data_does_not_know_is_named(make: Make) -> None:
     assert "put the POSTGRES_USER that it was made with back" in str(error.hint)
 
 
-def test_another_user_and_database_are_made_as_asked(make: Make) -> None:
-    running = start(make(user="Önder Öz%", database="postgres"))
+def test_another_user_and_database_are_made_as_asked(make_empty: Make) -> None:
+    running = start(make_empty(user="Önder Öz%", database="postgres"))
     assert ask(running.url, "SELECT current_user") == "Önder Öz%"
 
 
 @pytest.mark.parametrize("name", ["user", "password", "database"])
-def test_an_empty_value_is_named(make: Make, name: str) -> None:
-    error = refused(make(**{name: ""}))
+def test_an_empty_value_is_named(make_empty: Make, name: str) -> None:
+    error = refused(make_empty(**{name: ""}))
     assert isinstance(error, EnvFileRefused)
     assert str(error).startswith(f"POSTGRES_{'DB' if name == 'database' else name.upper()} in ")
 
 
-def test_a_user_name_that_postgres_can_not_bear_is_named(make: Make) -> None:
-    error = refused(make(user="o'neil"))
+def test_a_user_name_that_postgres_can_not_bear_is_named(make_empty: Make) -> None:
+    error = refused(make_empty(user="o'neil"))
     assert "o'neil" in str(error)
     assert error.hint == "give POSTGRES_USER a name without quotes, $ and \\"
 
@@ -495,8 +531,8 @@ def test_a_user_name_that_postgres_can_not_bear_is_named(make: Make) -> None:
 # Undoing
 
 
-def test_undo_takes_away_a_first_start(make: Make, place: Path) -> None:
-    provider = make()
+def test_undo_takes_away_a_first_start(make_empty: Make, place: Path) -> None:
+    provider = make_empty()
     url, home = start(provider).url, Path(provider.data()[0].name).parent
     provider.undo(Silent())
     assert list((place / "shop").iterdir()) == []
@@ -540,8 +576,8 @@ def test_a_failed_start_shows_the_end_of_the_log(make: Make) -> None:
     assert error.hint == "mend what the log names, then `mastra engine up`"
 
 
-def test_a_refusal_of_initdb_is_shown_and_leaves_nothing(make: Make, place: Path) -> None:
-    provider = make(user="pg_mine")
+def test_a_refusal_of_initdb_is_shown_and_leaves_nothing(make_empty: Make, place: Path) -> None:
+    provider = make_empty(user="pg_mine")
     error = refused(provider)
     assert isinstance(error, ServerFailed)
     assert 'role names cannot begin with "pg_"' in str(error)
@@ -579,17 +615,17 @@ def test_a_folder_that_is_read_only_is_named(user: Person) -> None:
 
 
 def test_too_little_disk_space_is_said_before_it_is_missed(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make_empty: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded_cluster, "_ROOM", 10**18)
-    error = refused(make())
+    error = refused(make_empty())
     assert "a new database needs 1000000000000 MB" in str(error)
     assert error.hint == "free some disk space"
 
 
-def test_little_shared_memory_is_not_relied_on(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_shared_memory_is_not_relied_on(make_empty: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded_cluster, "_SMALL_SHARED_MEMORY", 10**18)
-    assert ask(start(make()).url, "SHOW dynamic_shared_memory_type") == "mmap"
+    assert ask(start(make_empty()).url, "SHOW dynamic_shared_memory_type") == "mmap"
 
 
 def test_a_platform_without_the_wheel_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -646,13 +682,13 @@ class TestRoot:
             shutil.rmtree(copy)
 
     def test_an_account_is_made_where_there_is_none(
-        self, make: Make, monkeypatch: pytest.MonkeyPatch
+        self, make_empty: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         find, name = embedded_wheel._find, "mastra-engine-test"
         monkeypatch.setattr(embedded_wheel, "_ACCOUNT", name)
         monkeypatch.setattr(embedded_wheel, "_find", lambda n: find(n) if n == name else None)
         try:
-            provider = make()
+            provider = make_empty()
             start(provider)
             assert psutil.Process(pid_of(provider)).username() == name
             assert pwd.getpwnam(name).pw_shell.endswith("nologin")
