@@ -48,7 +48,11 @@ class Server:
     """A cluster of its own in a temporary folder; superuser `postgres`, trusted on 127.0.0.1."""
 
     def __init__(
-        self, major: int = 18, settings: dict[str, str] | None = None, bin: Path | None = None
+        self,
+        major: int = 18,
+        settings: dict[str, str] | None = None,
+        bin: Path | None = None,
+        locale: str = "C.UTF-8",
     ) -> None:
         self.bin = bin or self._readable(installation(major)) / "bin"
         self.folder = Path(tempfile.mkdtemp(prefix="mastra-pg-"))
@@ -58,7 +62,7 @@ class Server:
         if self.user:
             shutil.chown(self.folder, self.user)
         self._run("initdb", "-D", str(self.data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync",
-                  "--locale=C.UTF-8")  # fmt: skip
+                  f"--locale={locale}")  # fmt: skip
         with (self.data / "postgresql.auto.conf").open("a") as file:
             for name, value in {**FAST, **(settings or {})}.items():
                 file.write(f"{name} = '{value}'\n")
