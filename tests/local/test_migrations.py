@@ -117,9 +117,8 @@ def test_hostile_settings_of_the_database_change_nothing(
     with psycopg.connect(empty_database, autocommit=True) as c:
         c.execute("CREATE SCHEMA evil")
         # Before pg_catalog in the path, an operator, a function and a table catch what is not qualified.
-        c.execute("CREATE FUNCTION evil.yes(name, name) RETURNS bool LANGUAGE sql RETURN true")
-        c.execute("CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.yes)")
-        c.execute("CREATE FUNCTION evil.current_database() RETURNS name LANGUAGE sql RETURN 'evil'::name")
+        c.execute("CREATE FUNCTION evil.no(name, name) RETURNS bool LANGUAGE sql RETURN false")
+        c.execute("CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.no)")
         c.execute("CREATE TABLE evil.pg_namespace (oid oid, nspname name)")
         for setting, value in {
             "search_path": "evil, pg_catalog, public",
@@ -137,7 +136,7 @@ def test_hostile_settings_of_the_database_change_nothing(
                     sql.SQL(value) if setting == "search_path" else sql.Literal(value),
                 )
             )
-    migrations.migrate(empty_database, folder=folder)
+    migrations.migrate(f"{empty_database}?client_encoding=SQL_ASCII", folder=folder)
     with psycopg.connect(database) as c:
         c.execute("UPDATE mastra.alembic_version SET version_num = 'x1'")
     same = ("--schema=mastra", "--encoding=UTF8")
