@@ -1,0 +1,49 @@
+"""The imports of a generated module: what its code uses, and nothing else, in one fixed order."""
+
+from __future__ import annotations
+
+import ast
+
+from mastra_cli.codegen.annotations import Style
+
+_STANDARD = ("dataclasses", "datetime", "decimal", "enum", "ipaddress", "typing", "uuid")
+# What layouts write by themselves, beside what the generator knows of.
+_KNOWN = {
+    "Annotated": "typing", "Literal": "typing", "NamedTuple": "typing", "NotRequired": "typing",
+    "TypeAlias": "typing", "Never": "typing", "TypedDict": "typing", "StrEnum": "enum",
+    "dataclass": "dataclasses",
+    "TypeAliasType": "typing_extensions", "BaseModel": "pydantic", "Field": "pydantic",
+    "Meta": "msgspec", "Struct": "msgspec", "UnsetType": "msgspec",
+    "EnumArray": "mastra_cli.types", "JsonColumn": "mastra_cli.types", "Number": "mastra_cli.types",
+    "TableModels": "mastra_cli.types", "Unset": "mastra_cli.types",
+}  # fmt: skip
+
+
+def assemble(header: str, generated: str, blocks: list[str], style: Style) -> str:
+    """The module: header, what it uses of the imports that the generator and we know of, and the blocks."""
+    bound: dict[str, tuple[str, str]] = {name: (module, name) for name, module in _KNOWN.items()}
+    bound["UNSET"] = ("msgspec" if style == "msgspec" else "mastra_cli.types", "UNSET")
+    for node in ast.parse(generated).body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                bound[alias.asname or alias.name] = (node.module or "", alias.name)
+    body = "\n\n\n".join(blocks)
+    tree = ast.parse(body)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    lines = [header, "", "from __future__ import annotations"]
+    wanted: dict[str, list[str]] = {}
+    for name in sorted(used & bound.keys() - defined):
+        module, original = bound[name]
+        wanted.setdefault(module, []).append(name if name == original else f"{original} as {name}")
+    plain = ["import dataclasses"] if "dataclasses" in used else []
+    for group in (True, False):
+        modules = sorted(
+            module for module in wanted if (module in _STANDARD) is group and module != "__future__"
+        )
+        text = [f"from {module} import {', '.join(wanted[module])}" for module in modules]
+        if group:
+            text = plain + text
+        if text:
+            lines += ["", *text]
+    return "\n".join([*lines, "", "", body, ""])
