@@ -108,6 +108,9 @@ __all__ = [
 class MastraError(Exception):
     """The root: catch this to catch everything that this package raises on purpose."""
 
+    run_id: str | None = None
+    """The sync's run that ended in this error, where it was one."""
+
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message

@@ -24,6 +24,8 @@ WALLS: dict[str, tuple[str, ...]] = {
     "os.getenv": ("settings.py",),
     "psycopg.sql": (
         "runtime/sql/vectors.py",
+        "runtime/sql/vectors_",
+        "runtime/sql/selections.py",
         "runtime/fragments.py",
         "runtime/filter_sql.py",
         "runtime/ordering_sql.py",

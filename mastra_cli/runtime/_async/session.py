@@ -24,20 +24,14 @@ Prepared statements are used on a direct connection alone: behind a pooler one m
 from __future__ import annotations
 
 import math
-import os
 import random
-import re
-import threading
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from mastra_cli.errors import (
@@ -48,15 +42,19 @@ from mastra_cli.errors import (
     OutcomeUnknown,
     translate,
 )
+from mastra_cli.runtime import timing
 from mastra_cli.runtime._async import waiting
+from mastra_cli.runtime._async.connections import Connections
 from mastra_cli.runtime._async.wire import Silent, Wire, is_lost
 from mastra_cli.runtime.sql import statements
-from mastra_cli.settings import libpq_url, mask, require_url
+from mastra_cli.runtime.timing import Clock, checked_timeout
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import LiteralString, Self
 
-    from psycopg.abc import QueryNoTemplate as Query
+    from mastra_cli.runtime.fragments import Composable
+
+    Statement = LiteralString | Composable
 
 T = TypeVar("T")
 Params = Sequence[Any] | Mapping[str, Any]
@@ -64,18 +62,6 @@ Params = Sequence[Any] | Mapping[str, Any]
 SESSION = statements("session")
 
 _GRACE = 0.5
-_LIFETIME = 60 * 60.0
-_IDLE = 10 * 60.0
-# The kernel's part of the deadline: a peer that is gone is noticed within half a minute, also while we send.
-_WIRE_DEFAULTS: dict[str, str] = {
-    "fallback_application_name": "mastra",
-    "client_encoding": "utf8",
-    "keepalives": "1",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "25000",
-}
 
 
 def connect(*, url: str | None = None, min_size: int = 1, max_size: int = 10, timeout: float = 30.0) -> Pool:
@@ -86,84 +72,14 @@ def connect(*, url: str | None = None, min_size: int = 1, max_size: int = 10, ti
     return Pool(url=url, min_size=min_size, max_size=max_size, timeout=timeout)
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """When a call must be over, and how long a single wait in it may take."""
-
-    until: float
-    patience: float
-
-    def left(self) -> float:
-        return min(self.until - monotonic(), self.patience)
-
-
-@dataclass(slots=True)
-class _Open:
-    """What belongs to one process and one event loop."""
-
-    home: object
-    turns: waiting.Turns
-    idle: deque[Wire] = field(default_factory=deque[Wire])
-    pid: int = field(default_factory=os.getpid)
-    drained: float = 0.0
-    succeeded: bool = False
-
-
-class Pool:
-    """Connections to one database. An async context manager; `close` is its maker's to call."""
-
-    def __init__(
-        self, *, url: str | None = None, min_size: int = 1, max_size: int = 10, timeout: float = 30.0
-    ) -> None:
-        if not (_is_int(min_size) and _is_int(max_size) and 0 <= min_size <= max_size and max_size > 0):
-            raise InvalidArgument(
-                f"min_size and max_size must be whole numbers, 0 <= min_size <= max_size, max_size >= 1; "
-                f"they are {min_size!r} and {max_size!r}"
-            )
-        self.timeout = checked_timeout(timeout)
-        self._sizes = (min_size, max_size)
-        self._url = None if url is None else _checked_url(url)
-        self._opened: _Open | None = None
-        self._closed = False
-        self._guard = threading.Lock()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {mask(self._url) if self._url else 'not yet opened'}>"
-
-    async def open(self) -> None:
-        """Make the first connection now, so that what is wrong with the URL or the server shows here."""
-        self._closed = False
-        clock = self.clock(None)
-        async with self._lease(clock), AsyncExitStack() as others:
-            for _ in range(self._sizes[0] - 1):
-                await others.enter_async_context(self._lease(clock))
-
-    async def close(self) -> None:
-        """Close all connections; `open` opens the pool again."""
-        self._closed = True
-        opened, self._opened = self._opened, None
-        if opened and opened.home == waiting.home():
-            await self._emptied(opened)
-
-    async def __aenter__(self) -> Self:
-        self._closed = False
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    def clock(self, timeout: float | None, *, bulk: bool = False, default: float | None = None) -> Clock:
-        """The clock of a call that begins now."""
-        usual = self.timeout if default is None else default
-        if timeout is None:
-            return Clock(math.inf if bulk else monotonic() + usual, usual)
-        return Clock(monotonic() + checked_timeout(timeout), max(usual, timeout))
+class Pool(Connections):
+    """Connections to one database, and the ways to use them. A context manager; its maker closes it."""
 
     # -- one statement ------------------------------------------------------------------------------------
 
     async def rows(
         self,
-        statement: Query,
+        statement: Statement,
         params: Params | None = None,
         *,
         timeout: float | Clock | None = None,
@@ -173,14 +89,14 @@ class Pool:
         """All rows of a statement that stands alone."""
 
         async def attempt(wire: Wire) -> list[TupleRow]:
-            cursor = await wire.execute(statement, params, binary=True, prepare=prepare)
+            cursor = await wire.execute(cast(Any, statement), params, binary=True, prepare=prepare)
             return await cursor.fetchall() if cursor.description else []
 
         return await self._repeat(attempt, self._clock_of(timeout), writes=writes)
 
     async def row(
         self,
-        statement: Query,
+        statement: Statement,
         params: Params | None = None,
         *,
         timeout: float | Clock | None = None,
@@ -251,7 +167,7 @@ class Pool:
 
     async def stream(
         self,
-        statement: Query,
+        statement: Statement,
         params: Params | None = None,
         *,
         timeout: float | Clock | None = None,
@@ -264,7 +180,7 @@ class Pool:
                 await wire.execute(SESSION["begin_reading"])
                 try:
                     async with wire.cursor("mastra_stream", binary=True) as cursor:
-                        await cursor.execute(statement, params)
+                        await cursor.execute(cast(Any, statement), params)
                         while block := await cursor.fetchmany(size):
                             yield block
                 finally:
@@ -275,7 +191,7 @@ class Pool:
     # -- the way there ------------------------------------------------------------------------------------
 
     def _clock_of(self, timeout: float | Clock | None, *, bulk: bool = False) -> Clock:
-        return timeout if isinstance(timeout, Clock) else self.clock(timeout, bulk=bulk)
+        return timeout if isinstance(timeout, Clock) else timing.clock(timeout, usual=self.timeout, bulk=bulk)
 
     async def _repeat(
         self, attempt: Callable[[Wire], waiting.Answer[T]], clock: Clock, *, writes: bool = False
@@ -302,102 +218,6 @@ class Pool:
                 raise
             await waiting.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, 0.25)
-
-    @asynccontextmanager
-    async def _lease(self, clock: Clock) -> AsyncGenerator[Wire, None]:
-        opened = self._ready()
-        if not await opened.turns.take(clock.left()):
-            raise DeadlineExceeded(
-                f"none of the pool's {self._sizes[1]} connections came free in time",
-                hint="raise max_size, or finish what holds them: an iter_records that was left open, say",
-            )
-        try:
-            wire = await self._taken(opened) or await self._made(opened, clock)
-            wire.begin(clock.until, clock.patience)
-            try:
-                yield wire
-            finally:
-                await self._given_back(opened, wire)
-        finally:
-            opened.turns.give()
-
-    def _ready(self) -> _Open:
-        here = waiting.home()
-        opened = self._opened
-        if opened is not None and opened.home == here:
-            return opened
-        if self._closed:
-            raise InvalidArgument("it is closed", hint="open() opens it again")
-        with self._guard:
-            opened = self._opened
-            if opened is None or opened.home != here:
-                if opened is not None:
-                    _leave_behind(opened)
-                opened = self._opened = _Open(here, waiting.Turns(self._sizes[1]))
-            return opened
-
-    async def _taken(self, opened: _Open) -> Wire | None:
-        """The idle connection that was used last."""
-        while True:
-            try:
-                wire = opened.idle.pop()
-            except IndexError:
-                return None
-            if wire.born > opened.drained and monotonic() - wire.born < _LIFETIME:
-                return wire
-            await wire.close()
-
-    async def _made(self, opened: _Open, clock: Clock) -> Wire:
-        """A new connection. Once there was one, a server that takes none is taken to be restarting."""
-        until, pause = monotonic() + clock.left(), 0.01
-        while True:
-            try:
-                wire = await self._dialled(max(0.01, until - monotonic()))
-            except (psycopg.Error, TimeoutError) as error:
-                if not opened.succeeded or monotonic() + pause >= until:
-                    raise DatabaseUnreachable(
-                        f"{mask(self._url or '')} takes no connection: {_reason(error)}",
-                        sqlstate=getattr(error, "sqlstate", None),
-                        transient=True,
-                        hint="is the server up, and are user, password and database of the URL right?",
-                    ) from error
-            else:
-                opened.succeeded = True
-                return wire
-            await waiting.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(pause * 2, 0.25)
-
-    async def _dialled(self, seconds: float) -> Wire:
-        if self._url is None:
-            self._url = _checked_url(require_url().value)
-        given = conninfo_to_dict(self._url)
-        defaults = {**_WIRE_DEFAULTS, "connect_timeout": str(math.ceil(seconds))}
-        missing = {name: value for name, value in defaults.items() if name not in given}
-        return await waiting.within(seconds, Wire.dial, self._url, **missing)
-
-    async def _given_back(self, opened: _Open, wire: Wire) -> None:
-        wire.end()
-        fit = wire.info.transaction_status == pq.TransactionStatus.IDLE and self._opened is opened
-        if fit and wire.born > opened.drained:
-            opened.idle.append(wire)
-        else:
-            await wire.close()
-        # Whoever comes back looks after the one that was idle for longest: no thread, no task of our own.
-        if len(opened.idle) > self._sizes[0] and monotonic() - opened.idle[0].used > _IDLE:
-            with suppress(IndexError):
-                await opened.idle.popleft().close()
-
-    async def _heal(self, wire: Wire | None) -> None:
-        """Drop the idle connections, once, after one was lost: a restarted server leaves them all dead."""
-        opened = self._opened
-        if opened is not None and (wire is None or wire.born > opened.drained):
-            opened.drained = monotonic()
-            await self._emptied(opened)
-
-    async def _emptied(self, opened: _Open) -> None:
-        while opened.idle:
-            with suppress(IndexError):
-                await opened.idle.pop().close()
 
 
 class Connected:
@@ -445,43 +265,7 @@ class Connected:
 
     def _clock(self, timeout: float | None, *, bulk: bool = False) -> Clock:
         """The clock of a call that begins now, by this object's own `timeout`."""
-        return self._pool.clock(timeout, bulk=bulk, default=self._timeout)
-
-
-def checked_timeout(timeout: Any) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
-        raise InvalidArgument(f"timeout must be a number of seconds above 0, and is {timeout!r}")
-    return float(timeout)
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _checked_url(url: Any) -> str:
-    if not isinstance(url, str):
-        raise InvalidArgument(f"url must be a str, and is a {type(url).__qualname__}")
-    url = libpq_url(url)
-    try:
-        conninfo_to_dict(url)
-    except psycopg.Error:
-        # libpq's words may quote a piece of the password.
-        raise InvalidArgument(
-            "url can not be parsed", hint="postgresql://USER:PASSWORD@HOST:5432/DATABASE, percent-encoded"
-        ) from None
-    return url
-
-
-_LEFT_BEHIND: list[_Open] = []
-
-
-def _leave_behind(opened: _Open) -> None:
-    """A forked child may not say goodbye on its parent's connections; a new event loop may on the old one's."""
-    if opened.pid != os.getpid():
-        _LEFT_BEHIND.append(opened)
-        return
-    for wire in opened.idle:
-        wire.pgconn.finish()
+        return timing.clock(timeout, usual=self._timeout, bulk=bulk)
 
 
 async def _roll_back(wire: Wire) -> None:
@@ -494,14 +278,6 @@ async def _roll_back(wire: Wire) -> None:
             return
     if status != pq.TransactionStatus.IDLE:
         await wire.close()
-
-
-def _reason(error: BaseException) -> str:
-    """Why there is no connection, without what libpq quotes from the URL."""
-    if isinstance(error, TimeoutError | psycopg.errors.ConnectionTimeout):
-        return "no answer in time"
-    words = re.search(r"(?:FATAL:\s*|failed: )(?!.*(?:FATAL:|failed: ))([^\n]+)", str(error))
-    return words[1] if words else type(error).__name__
 
 
 def _unknown() -> OutcomeUnknown:

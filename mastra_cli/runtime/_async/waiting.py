@@ -14,6 +14,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Lock = asyncio.Lock
+# What callers may hand over to be read once.
+Source: TypeAlias = Iterable[T] | AsyncIterable[T]
 # What a function given to this library returns; in the sync twin it is T itself.
 Answer: TypeAlias = Awaitable[T]
 
@@ -87,7 +89,7 @@ async def call(function: Callable[P, R | Awaitable[R]], *args: P.args, **kwargs:
     return await cast(Awaitable[R], answer) if inspect.isawaitable(answer) else cast(R, answer)
 
 
-async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+async def each(items: Source[T]) -> AsyncIterator[T]:
     """The items of an iterable or an async iterable; a long plain one lets others run between its items."""
     if isinstance(items, AsyncIterable):
         async for item in items:

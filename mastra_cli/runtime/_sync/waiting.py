@@ -18,6 +18,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Lock = threading.Lock
+# What callers may hand over to be read once.
+Source: TypeAlias = Iterable[T]
 # What a function given to this library returns; in the async twin it is an Awaitable[T].
 Answer: TypeAlias = Annotated[T, "at once"]
 
@@ -89,7 +91,7 @@ def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return cast(R, answer)
 
 
-def each(items: Iterable[T]) -> Iterator[T]:
+def each(items: Source[T]) -> Iterator[T]:
     """The items of an iterable."""
     yield from items
 

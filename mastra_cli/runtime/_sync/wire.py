@@ -12,6 +12,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from mastra_cli.runtime.packed import Packed, PackedDumper
 from mastra_cli.runtime.sql import statements
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Wire(Connection[TupleRow]):
             raise
         # A pooler shows a process id of its own making. Its servers do not know our prepared statements.
         wire.prepare_threshold = 5 if pid == (wire.info.backend_pid,) else None
+        wire.adapters.register_dumper(Packed, PackedDumper)
         wire.born = monotonic()
         return wire
 

@@ -1,0 +1,28 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""The way in: a caller's iterable, checked record by record before anything else happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mastra_cli.errors import InvalidArgument
+from mastra_cli.runtime._async import waiting
+from mastra_cli.runtime.batches import Batch
+from mastra_cli.runtime.models import Record, RecordInput
+
+Records = waiting.Source[RecordInput | Record | Mapping[str, Any]]
+# What can be iterated but is no batch.
+_SINGLE = (str, bytes, Mapping, RecordInput, Record)
+
+
+async def drain(batch: Batch, records: Records) -> None:
+    """Take all records; the first error ends it."""
+    given: Any = records
+    if isinstance(given, _SINGLE) or not waiting.is_iterable(given):
+        raise InvalidArgument(
+            f"records must be an iterable of records, and is a {type(records).__qualname__}",
+            hint="put a single record in a list",
+        )
+    async for record in waiting.each(records):
+        batch.add(record)

@@ -1,0 +1,36 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""`MastraEngine`: what every engine promises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mastra_cli.runtime._async.entities import Entities
+from mastra_cli.runtime._async.records import Records
+from mastra_cli.runtime._async.syncs import Syncs
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class MastraEngine(Entities, Records, Syncs):
+    """Entities, records and syncs over some store. All parameters are keyword-only.
+
+    `timeout` is the time of the whole call in seconds; None: the engine's own. `upsert_records`,
+    `sync_records`, `delete_*` and `iter_records` then have no end, but each wait for a lock or for a silent
+    network has.
+    """
+
+    async def open(self) -> None:
+        """Connect now; else the first call does."""
+        return
+
+    async def close(self) -> None:
+        """Let go of what the engine holds; `open` opens it again."""
+        return
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,324 @@
+# Generated from the _async twin by `nox -s sync`: edit that one.
+"""`PostgresEngine`: the engine's promises, kept by statements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import TupleRow
+
+from mastra_cli.runtime._sync.engine import SyncMastraEngine
+from mastra_cli.runtime._sync.session import Connected, Pool
+from mastra_cli.runtime._sync.store import Counts, Feed, Source
+from mastra_cli.runtime._sync.wire import Wire
+from mastra_cli.runtime.batches import Batch
+from mastra_cli.runtime.entity_lock import in_turn, patience
+from mastra_cli.runtime.models import Entity, Record, SyncRun
+from mastra_cli.runtime.sql import selections, statements
+from mastra_cli.runtime.timing import Clock
+
+if TYPE_CHECKING:
+    from typing import LiteralString
+
+    from mastra_cli.runtime.filter_tree import Node, Path
+    from mastra_cli.runtime.selection import Selection
+
+ENTITY = statements("entity")
+RECORDS = statements("records")
+SYNC_RUN = statements("sync_run")
+
+# How long what the catalogue says about indexes on fields is taken for true. Answers do not depend on it.
+_CATALOGUE = 30.0
+
+
+class SyncPostgresEngine(Connected, SyncMastraEngine):
+    """Entities, records and syncs in Postgres.
+
+    Without `url` and `pool` the database is found as the command line finds it: in the environment, then in
+    `.env`.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        pool: Pool | None = None,
+        min_size: int = 1,
+        max_size: int = 10,
+        timeout: float = 30.0,
+    ) -> None:
+        super().__init__(url=url, pool=pool, min_size=min_size, max_size=max_size, timeout=timeout)
+        self._field_indexes: frozenset[str] = frozenset()
+        self._looked_at = -_CATALOGUE
+
+    # -- entities -----------------------------------------------------------------------------------------
+
+    def _create_entity(
+        self, id: str, name: str, connection_id: str, timeout: float | None
+    ) -> Entity | None:
+        params = {"id": id, "name": name, "connection_id": connection_id}
+
+        def work(wire: Wire) -> TupleRow | None:
+            return _one(wire, ENTITY["create"], params)
+
+        return _entity(self._pool.transaction(work, timeout=self._clock(timeout)))
+
+    def _entity(self, id: str, timeout: float | None) -> Entity | None:
+        return _entity(self._pool.row(ENTITY["get"], {"id": id}, timeout=self._clock(timeout)))
+
+    def _entities(
+        self,
+        connection_id: str | None,
+        name: str | None,
+        after: tuple[datetime, str] | None,
+        limit: int,
+        timeout: float | None,
+    ) -> list[Entity]:
+        after_time, after_id = after or (None, None)
+        params = {
+            "connection_id": connection_id,
+            "name": name,
+            "after_time": after_time,
+            "after_id": after_id,
+            "limit": limit,
+        }
+        found = self._pool.rows(ENTITY["list"], params, timeout=self._clock(timeout), prepare=False)
+        return [entity for row in found if (entity := _entity(row))]
+
+    def _set_last_sync_id(self, id: str, sync_id: str, timeout: float | None) -> Entity | None:
+        clock = self._clock(timeout)
+        return _entity(
+            self._locked(id, ENTITY["set_last_sync_id"], {"id": id, "sync_id": sync_id}, clock)
+        )
+
+    def _delete_entity(self, id: str, timeout: float | None) -> Entity | None:
+        clock = self._clock(timeout, bulk=True)
+        return _entity(self._locked(id, ENTITY["delete"], {"id": id}, clock))
+
+    # -- writes -------------------------------------------------------------------------------------------
+
+    def _upsert(self, entity_id: str, batch: Batch, mode: str, timeout: float | None) -> Counts | None:
+        clock = self._clock(timeout, bulk=True)
+        if not batch.few:
+
+            def bulk(wire: Wire) -> Counts | None:
+                _stage(wire, batch, mode)
+                if _lock(wire, entity_id, clock) is None:
+                    return None
+                return _merge_stage(wire, entity_id, mode, delete_missing=False)
+
+            with in_turn():
+                return self._pool.transaction(bulk, timeout=clock)
+        rows = batch.settle(mode).rows
+        params = {
+            "entity_id": entity_id,
+            "patience": patience(clock),
+            "merge": mode == "merge",
+            "external_ids": [row.external_id for row in rows],
+            "entity_types": [row.entity_type for row in rows],
+            "data": [row.data for row in rows],
+        }
+        with in_turn():
+            done = self._pool.row(RECORDS["merge"], params, timeout=clock, writes=True)
+            if done is not None and not done[0]:
+                # Another writer came between: in line, then.
+                done = self._locked(entity_id, RECORDS["merge"], params, clock)
+        return Counts(done[1], done[2], 0, len(rows)) if done else None
+
+    def _sync(
+        self, id: str, name: str, connection_id: str, source: Source, timeout: float | None
+    ) -> tuple[Entity, Counts]:
+        clock = self._clock(timeout, bulk=True)
+        batch = source.batch
+        names = {"id": id, "name": name, "connection_id": connection_id}
+
+        def work(wire: Wire) -> tuple[Entity, Counts]:
+            _stage(wire, batch, source.mode)
+            while _lock(wire, id, clock) is None:
+                wire.execute(ENTITY["create"], names)
+            if source.delete_missing:
+                missing = _one(wire, RECORDS["missing"], {"entity_id": id}, prepare=False)
+                assert missing is not None
+                source.guard(live=missing[0], would_delete=missing[1])
+            counts = _merge_stage(wire, id, source.mode, delete_missing=source.delete_missing)
+            if source.last_sync_id is None:
+                row = _one(wire, ENTITY["get"], {"id": id})
+            else:
+                row = _one(wire, ENTITY["set_last_sync_id"], {"id": id, "sync_id": source.last_sync_id})
+            entity = _entity(row)
+            assert entity is not None
+            wire.execute(SYNC_RUN["record"], _run_params(id, source, counts, "succeeded", None))
+            return entity, counts
+
+        with in_turn():
+            return self._pool.transaction(work, timeout=clock)
+
+    def _note_failure(
+        self, id: str, source: Source, words: str, status: str, timeout: float | None
+    ) -> None:
+        params = _run_params(id, source, Counts(0, 0, 0, 0), status, words)
+        self._pool.rows(SYNC_RUN["record"], params, timeout=timeout, writes=True)
+
+    def _delete(
+        self, entity_id: str, external_ids: list[str] | None, purge: bool, timeout: float | None
+    ) -> int | None:
+        params = {"entity_id": entity_id, "external_ids": external_ids, "purge": purge}
+        clock = self._clock(timeout, bulk=True)
+        deleted = self._locked(entity_id, RECORDS["delete"], params, clock)
+        return deleted[0] if deleted else None
+
+    def _purge(self, entity_id: str, before_version: int, timeout: float | None) -> int | None:
+        params = {"entity_id": entity_id, "before_version": before_version}
+        clock = self._clock(timeout, bulk=True)
+        purged = self._locked(entity_id, RECORDS["purge_tombstones"], params, clock)
+        return purged[0] if purged else None
+
+    def _locked(
+        self, entity_id: str, statement: LiteralString, params: Mapping[str, Any], clock: Clock
+    ) -> TupleRow | None:
+        """The first row of a statement that runs under the entity's lock; None without the entity."""
+
+        def work(wire: Wire) -> TupleRow | None:
+            if _lock(wire, entity_id, clock) is None:
+                return None
+            return _one(wire, statement, params, prepare=False)
+
+        with in_turn():
+            return self._pool.transaction(work, timeout=clock)
+
+    # -- reads --------------------------------------------------------------------------------------------
+
+    def _record(self, entity_id: str, external_id: str, timeout: float | None) -> Record | None:
+        params = {"entity_id": entity_id, "external_id": external_id}
+        row = self._pool.row(RECORDS["get"], params, timeout=self._clock(timeout))
+        return _record(row) if row else None
+
+    def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
+        clock = self._clock(timeout)
+        query = selections.select(
+            chosen, self._indexed(chosen.entity_id, selections.paths(chosen), clock)
+        )
+        rows = self._pool.rows(query.sql, query.params, timeout=clock, prepare=False)
+        return [_record(row) for row in rows]
+
+    def _iterate(self, chosen: Selection, timeout: float | None) -> Generator[Record, None]:
+        clock = self._clock(timeout, bulk=True)
+        query = selections.select(
+            chosen, self._indexed(chosen.entity_id, selections.paths(chosen), clock)
+        )
+        with closing(self._pool.stream(query.sql, query.params, timeout=clock)) as blocks:
+            for block in blocks:
+                for row in block:
+                    yield _record(row)
+
+    def _count(self, entity_id: str, node: Node, timeout: float | None) -> int:
+        clock = self._clock(timeout)
+        indexed = self._indexed(entity_id, selections.filtered(node), clock)
+        query = selections.count(entity_id, node, indexed)
+        row = self._pool.row(query.sql, query.params, timeout=clock, prepare=False)
+        return row[0] if row else 0
+
+    def _runs(self, entity_id: str, limit: int, timeout: float | None) -> list[SyncRun] | None:
+        params = {"entity_id": entity_id, "limit": limit}
+        rows = self._pool.rows(SYNC_RUN["list"], params, timeout=self._clock(timeout))
+        if not rows:
+            return None
+        return [SyncRun(*_in_utc(row)) for row in rows if row[0] is not None]
+
+    def _feed(self, entity_id: str, after: int, limit: int, timeout: float | None) -> Feed | None:
+        params = {"entity_id": entity_id, "after": after, "limit": limit}
+        rows = self._pool.rows(RECORDS["changes"], params, timeout=self._clock(timeout))
+        if not rows:
+            return None
+        return Feed(rows[0][0], [(_record(row[2:]), row[1]) for row in rows if row[2] is not None])
+
+    # -- indexes on a field -------------------------------------------------------------------------------
+
+    def _indexed(self, entity_id: str, paths: set[Path], clock: Clock) -> frozenset[Path]:
+        """Which of these fields have an index for this entity."""
+        if not paths:
+            return frozenset()
+        if time.monotonic() - self._looked_at >= _CATALOGUE:
+            self._look_for_indexes(clock)
+        if not self._field_indexes:
+            return frozenset()
+        return frozenset(
+            path for path in paths if self._field_indexes.issuperset(selections.index_names(entity_id, path))
+        )
+
+    def _set_index(self, entity_id: str, path: Path, wanted: bool, timeout: float | None) -> None:
+        clock = self._clock(timeout, bulk=True)
+        if wanted:
+            # What a killed build left behind is not valid, and stands in the way of its name.
+            self._look_for_indexes(clock)
+            if self._field_indexes.issuperset(selections.index_names(entity_id, path)):
+                return
+        for statement in selections.drop_indexes(entity_id, path):
+            self._pool.rows(statement, timeout=clock, writes=True)
+        if wanted:
+            for statement in selections.create_indexes(entity_id, path):
+                self._pool.rows(statement, timeout=clock, writes=True)
+        self._look_for_indexes(clock)
+
+    def _look_for_indexes(self, clock: Clock) -> None:
+        found = self._pool.rows(RECORDS["field_indexes"], timeout=clock)
+        self._field_indexes = frozenset(name for (name,) in found)
+        self._looked_at = time.monotonic()
+
+
+def _one(
+    wire: Wire, statement: LiteralString, params: Mapping[str, Any], *, prepare: bool | None = None
+) -> TupleRow | None:
+    cursor = wire.execute(statement, params, binary=True, prepare=prepare)
+    return cursor.fetchone()
+
+
+def _lock(wire: Wire, id: str, clock: Clock) -> TupleRow | None:
+    return _one(wire, ENTITY["lock"], {"id": id, "patience": patience(clock)})
+
+
+def _stage(wire: Wire, batch: Batch, mode: str) -> None:
+    wire.execute(RECORDS["create_stage"])
+    with wire.cursor() as cursor:
+        with cursor.copy(RECORDS["fill_stage"]) as copy:
+            for block in batch.blocks():
+                copy.write(block)
+    if mode == "merge":
+        wire.execute(RECORDS["fold_stage"])
+
+
+def _merge_stage(wire: Wire, entity_id: str, mode: str, *, delete_missing: bool) -> Counts:
+    params = {"entity_id": entity_id, "merge": mode == "merge", "delete_missing": delete_missing}
+    counts = _one(wire, RECORDS["merge_stage"], params, prepare=False)
+    assert counts is not None
+    return Counts(*counts)
+
+
+def _run_params(id: str, source: Source, counts: Counts, status: str, error: str | None) -> dict[str, Any]:
+    return {
+        "entity_id": id,
+        "id": source.run_id,
+        "sync_id": source.last_sync_id,
+        "mode": source.mode,
+        "status": status,
+        "took": time.monotonic() - source.began,
+        "error": error,
+        **source.counted(counts),
+    }
+
+
+def _entity(row: TupleRow | None) -> Entity | None:
+    return None if row is None else Entity(*_in_utc(row))
+
+
+def _record(row: TupleRow) -> Record:
+    return Record(*_in_utc(row))
+
+
+def _in_utc(row: TupleRow) -> TupleRow:
+    # Times come in the server's zone, which is nobody's concern.
+    return tuple([value.astimezone(UTC) if isinstance(value, datetime) else value for value in row])

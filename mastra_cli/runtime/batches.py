@@ -1,0 +1,300 @@
+"""What comes in: records checked, drained and settled before anything goes over the wire.
+
+A `Batch` takes records one by one. While they are few it keeps them; past that it writes them, as COPY wants
+them, to a spool in memory, then in an unnamed file: any number fits, and a second attempt reads them again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+
+from mastra_cli.errors import InvalidArgument, RecordRejected
+from mastra_cli.runtime import identity
+from mastra_cli.runtime.models import Record, RecordInput, Rejection
+
+MAX_DEPTH = 500
+MAX_DIGITS = 4_000
+MAX_BYTES = 50 * 1024 * 1024
+FEW = 500
+FEW_BYTES = 1024 * 1024
+IN_MEMORY = 8 * 1024 * 1024
+_BLOCK = 256 * 1024
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_KEYS = frozenset({"external_id", "data", "entity_type"})
+_LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}", re.ASCII)
+_TOO_LONG = 10**MAX_DIGITS
+_ESCAPED = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_dumps = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
+
+
+class Row(NamedTuple):
+    """An accepted record; `data` is JSON text."""
+
+    external_id: str
+    entity_type: str | None
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The records of a call, one a key, and how many earlier ones of the same key that cost."""
+
+    rows: list[Row]
+    duplicates: int
+
+
+class Batch:
+    """The records of one call."""
+
+    def __init__(self, *, on_error: str, keep_present: bool = False, few: int = FEW) -> None:
+        if on_error not in ("raise", "collect"):
+            raise InvalidArgument(f"on_error must be 'raise' or 'collect', and is {on_error!r}")
+        self._raises = on_error == "raise"
+        self._keep_present = keep_present
+        self.received = 0
+        self.rejections: list[Rejection] = []
+        self.rows: list[Row] = []
+        self.present: list[str] = []
+        """The ids of rejected records, which are there all the same for `delete_missing`."""
+        self._bytes = 0
+        self._few = few
+        self._spool: tempfile.SpooledTemporaryFile[bytes] | None = None
+
+    def add(self, record: object) -> None:
+        """Take one record, or reject it."""
+        index = self.received
+        self.received += 1
+        row = read(record, index)
+        if isinstance(row, Rejection):
+            if self._raises:
+                raise RecordRejected(
+                    f"record {index} can not be stored: {row.reason}",
+                    index=index,
+                    reason=row.reason,
+                    hint="mend the record, or give on_error='collect' to store the others",
+                )
+            self.rejections.append(row)
+            if self._keep_present and row.external_id is None:
+                raise InvalidArgument(
+                    f"delete_missing needs the external_id of every record, and record {index} has none: "
+                    f"{row.reason}"
+                )
+            if self._keep_present and row.external_id is not None:
+                self._keep(Row(row.external_id, None, ""))
+            return
+        self._keep(row)
+
+    def _keep(self, row: Row) -> None:
+        if self._spool is None:
+            if row.data:
+                self.rows.append(row)
+            else:
+                self.present.append(row.external_id)
+            self._bytes += len(row.data)
+            if len(self.rows) + len(self.present) > self._few or (
+                self._bytes > FEW_BYTES and self._few == FEW
+            ):
+                self._spill()
+        else:
+            self._spool.write(copy_line(self.received, row))
+
+    def _spill(self) -> None:
+        self._spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed by close)
+        self._spool.write(self._lines())
+        self.rows, self.present = [], []
+
+    def _lines(self) -> bytes:
+        # The numbers stay below those of what is yet to come.
+        lines = [copy_line(number, row) for number, row in enumerate(self.rows, 1 - len(self.rows))]
+        return b"".join([*lines, *(copy_line(0, Row(id, None, "")) for id in self.present)])
+
+    @property
+    def few(self) -> bool:
+        """Whether the records are at hand in `rows`, and not in the spool."""
+        return self._spool is None
+
+    def settle(self, mode: str) -> Settled:
+        """One row a key, of the few."""
+        return settle(self.rows, mode)
+
+    def blocks(self) -> Iterator[bytes]:
+        """All records as COPY wants them; again from the beginning at each call."""
+        if self._spool is None:
+            yield self._lines()
+            return
+        self._spool.seek(0)
+        while block := self._spool.read(_BLOCK):
+            yield block
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+
+
+def checked_mode(mode: object) -> str:
+    if mode not in ("replace", "merge"):
+        raise InvalidArgument(f"mode must be 'replace' or 'merge', and is {mode!r}")
+    return str(mode)
+
+
+def copy_line(number: int, row: Row) -> bytes:
+    """A line of COPY's text format. No data: the record is present, and nothing more."""
+    # JSON text has no raw control characters, but backslashes it has.
+    data = row.data.replace("\\", "\\\\") if row.data else "\\N"
+    kind = "\\N" if row.entity_type is None else row.entity_type.translate(_ESCAPED)
+    return f"{number}\t{row.external_id.translate(_ESCAPED)}\t{kind}\t{data}\n".encode()
+
+
+def settle(rows: list[Row], mode: str) -> Settled:
+    """One row a key: the later wins, or in `merge` is laid over the earlier."""
+    kept: dict[str, Row] = {}
+    for row in rows:
+        earlier = kept.get(row.external_id)
+        if earlier is not None and mode == "merge":
+            row = row._replace(data=_dumps({**json.loads(earlier.data), **json.loads(row.data)}))
+        kept[row.external_id] = row
+    return Settled(list(kept.values()), len(rows) - len(kept))
+
+
+def read(record: object, index: int) -> Row | Rejection:
+    """The record as a row, or why it can not be one."""
+    if isinstance(record, RecordInput | Record):
+        external_id, data, entity_type = record.external_id, record.data, record.entity_type
+    elif isinstance(record, Mapping):
+        given = cast("Mapping[object, object]", record)
+        external_id, data, entity_type = given.get("external_id"), given.get("data"), given.get("entity_type")
+        missing = [key for key in ("external_id", "data") if key not in given]
+        strange = [key for key in given if key not in _KEYS]
+        if missing or strange:
+            words = (
+                f"it has no {' and no '.join(missing)}"
+                if missing
+                else f"it has an unknown key {strange[0]!r}"
+            )
+            valid = identity.objection(external_id, "external_id") is None
+            return Rejection(index, cast("str", external_id) if valid else None, words)
+    else:
+        return Rejection(
+            index, None, f"a record is a RecordInput or a mapping, not a {type(record).__qualname__}"
+        )
+    if words := identity.objection(external_id, "external_id"):
+        return Rejection(index, None, words)
+    key = str(external_id)
+    if entity_type is not None and (words := identity.objection(entity_type, "entity_type")):
+        return Rejection(index, key, words)
+    if not isinstance(data, dict):
+        kind = "None" if data is None else f"a {type(data).__qualname__}"
+        return Rejection(index, key, f"data must be an object (a dict), and is {kind}")
+    answer = json_text(cast("dict[object, object]", data))
+    if isinstance(answer, Reason):
+        return Rejection(index, key, answer.words)
+    return Row(key, None if entity_type is None else str(entity_type), answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a value can not be stored as JSON."""
+
+    words: str
+
+
+def json_text(data: object) -> str | Reason:
+    """The value as JSON text that Postgres takes and gives back equal, or why there is none."""
+    if not _is_plain(data) and (words := _objection(data)):
+        return Reason(words)
+    try:
+        text = _dumps(data)
+        size = len(text.encode())
+    except (ValueError, RecursionError):  # NaN, a lone surrogate, too many digits to print
+        return Reason(_objection(data) or "it can not be written as JSON")
+    if size > MAX_BYTES:
+        return Reason(f"it has {size:,} bytes as JSON, and at most {MAX_BYTES:,} are allowed")
+    if ("\\u0000" in text or (size > MAX_DIGITS and _LONG_NUMBER.search(text))) and (
+        words := _objection(data)
+    ):
+        return Reason(words)
+    return text
+
+
+def stored(text: str) -> Any:
+    """The JSON text as Postgres gives it back, less its spelling: 1e23 has become an int."""
+    return json.loads(text, parse_float=_as_stored)
+
+
+def _as_stored(number: str) -> int | float:
+    # Minus zero is zero there.
+    return int(Decimal(number)) if "e+" in number else float(number) + 0.0
+
+
+def _is_plain(data: object) -> bool:
+    """The quick look: nothing but plain types, not too deep. What it does not know, `_objection` judges."""
+    todo: list[tuple[Any, int]] = [(data, 1)]
+    while todo:
+        node, depth = todo.pop()
+        kind = cast("type[object]", type(node))
+        if depth > MAX_DEPTH:
+            return False
+        if kind is dict:
+            for key, value in node.items():
+                if type(key) is not str:
+                    return False
+                if type(value) not in _SCALARS:
+                    todo.append((value, depth + 1))
+        elif kind is list:
+            for value in node:
+                if type(value) not in _SCALARS:
+                    todo.append((value, depth + 1))
+        else:
+            return False
+    return True
+
+
+def _objection(data: object) -> str | None:
+    """Why this is not JSON that Postgres can hold, with the path; None when it is."""
+    todo: list[tuple[Any, str, int]] = [(data, "data", 1)]
+    while todo:
+        node, path, depth = todo.pop()
+        if isinstance(node, str):
+            if words := _text_objection(node):
+                return f"{path} holds {words}"
+        elif node is None or isinstance(node, bool):
+            pass
+        elif isinstance(node, int):
+            if not -_TOO_LONG < node < _TOO_LONG:
+                return f"{path} is a number of more than {MAX_DIGITS:,} digits"
+        elif isinstance(node, float):
+            if not math.isfinite(node):
+                return f"{path} is {node!r}, which JSON has no word for"
+        elif depth > MAX_DEPTH:
+            return f"it is nested more than {MAX_DEPTH} deep"
+        elif isinstance(node, dict):
+            for key, value in cast("dict[object, object]", node).items():
+                if not isinstance(key, str):
+                    return f"{path} has the key {key!r}, which is a {type(key).__qualname__} and not a str"
+                if words := _text_objection(key):
+                    return f"a key in {path} holds {words}"
+                todo.append((value, f"{path}.{key}", depth + 1))
+        elif isinstance(node, list | tuple):
+            for number, value in enumerate(cast("list[object]", node)):
+                todo.append((value, f"{path}[{number}]", depth + 1))
+        else:
+            return f"{path} is a {type(node).__qualname__}, which JSON can not hold"
+    return None
+
+
+def _text_objection(text: str) -> str | None:
+    if "\0" in text:
+        return "NUL"
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        return "a lone surrogate"
+    return None
