@@ -143,8 +143,8 @@ def script(url: str, *, to: str | None = None, folder: Path | None = None) -> tu
 
 
 def _confirm(way: Plan, report: Reporter, yes: bool) -> None:
-    undone = ", ".join(str(revision) for revision in way.steps)
-    question = f"undo {undone}, and delete what that made, data and all?"
+    undone = " and ".join(step.revision for step in way.steps)
+    question = f"undo {undone}, and delete the data in their tables?"
     if not yes and not report.confirm(question, flag="--yes"):
         raise Interrupted("the downgrade was not confirmed; nothing was changed")
 

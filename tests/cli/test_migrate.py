@@ -139,11 +139,11 @@ def test_sql_that_fails_leaves_nothing_behind(url: str, mastra: Mastra, server: 
 def test_down_needs_yes_off_a_terminal(url: str, mastra: Mastra) -> None:
     mastra("migrate")
     refused = mastra("migrate", "--to", "base")
-    undone = ", ".join(reversed(KNOWN))
+    undone = " and ".join(reversed(IDS))
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        f"{WAITED}error: undo {undone}, and delete what that made, data and all? [y/N]: this needs an answer\n"
-        " hint: say it with --yes\n"
+        f"{WAITED}error: stdin is no terminal to ask at: undo {undone}, and delete the data in their tables? [y/N]\n"
+        " hint: answer it with --yes\n"
     )
     done = mastra("migrate", "--to", "base", "--yes", "--json").document
     assert (done["from"], done["to"], done["pending"]) == (HEAD, None, IDS)
@@ -158,12 +158,12 @@ def test_down_is_asked_on_a_terminal(url: str, mastra: Mastra, monkeypatch: pyte
             return True
 
     mastra("migrate")
-    undone = ", ".join(reversed(KNOWN))
+    undone = " and ".join(reversed(IDS))
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
     refused = mastra("migrate", "--to", "base")
     assert refused.code == 130
     assert refused.err == (
-        f"{WAITED}undo {undone}, and delete what that made, data and all? [y/N] "
+        f"{WAITED}undo {undone}, and delete the data in their tables? [y/N] "
         "error: the downgrade was not confirmed; nothing was changed\n"
     )
     assert "entity" in tables(url)
