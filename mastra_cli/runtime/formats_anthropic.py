@@ -178,9 +178,8 @@ def read_part(part: Part) -> Part | None:
         case {"type": "tool_result", "tool_use_id": id}:
             content = part.get("content")
             blocks = cast("list[Any]", content) if isinstance(content, list) else []
-            result = (
-                [b.model_dump() if hasattr(b, "model_dump") else b for b in blocks] if blocks else content
-            )
+            plain = [b.model_dump() if hasattr(b, "model_dump") else b for b in blocks]
+            result: Any = plain or cast(Any, content)
             found: Part = {
                 "type": "tool-result",
                 "tool_call_id": id,

@@ -76,13 +76,18 @@ class Turns:
     """Takes messages newest first until the budget is spent; then `take` is the window.
 
     `max_tokens` and `last` (a number of messages) both hold; None is no bound. `count` is for messages of
-    which only some parts stay.
+    which only some parts stay. From the seq `must` on everything is in, as if it were one turn.
     """
 
     def __init__(
-        self, *, max_tokens: int | None, last: int | None, count: Callable[[list[Part]], int]
+        self,
+        *,
+        max_tokens: int | None,
+        last: int | None,
+        count: Callable[[list[Part]], int],
+        must: int | None = None,
     ) -> None:
-        self._max_tokens, self._last, self._count = max_tokens, last, count
+        self._max_tokens, self._last, self._count, self._must = max_tokens, last, count, must
         self._entries: list[_Entry] = []  # newest first
         self._turns = 0
         self._accepted = 0  # how many of the entries belong to turns that fit
@@ -97,7 +102,7 @@ class Turns:
             if self.full:
                 return
             self._enter(message)
-            if starts_turn(message):
+            if starts_turn(message) and (self._must is None or message.seq <= self._must):
                 self._close_turn()
             elif self._turns:  # a turn only grows dearer towards its start
                 self.full = self._over()
@@ -106,6 +111,11 @@ class Turns:
     def started(self) -> bool:
         """Whether a turn's start was met."""
         return self._turns > 0
+
+    @property
+    def tokens(self) -> int:
+        """What has been spent so far."""
+        return self._tokens
 
     def take(self) -> list[Message]:
         """The window, oldest first."""

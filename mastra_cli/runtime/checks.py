@@ -1,0 +1,26 @@
+"""Arguments that several rooms of the memory check alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from mastra_cli.errors import InvalidArgument
+
+__all__ = ["checked_date", "checked_title"]
+
+
+def checked_title(title: Any) -> str | None:
+    """A title, or None; else `InvalidArgument`."""
+    if title is not None and (
+        not isinstance(title, str) or "\0" in title or any("\ud800" <= c <= "\udfff" for c in title)
+    ):
+        raise InvalidArgument("title must be a str without NUL and lone surrogates")
+    return title
+
+
+def checked_date(date: Any, what: str) -> datetime | None:
+    """An aware datetime, or None; else `InvalidArgument`."""
+    if date is not None and (not isinstance(date, datetime) or date.tzinfo is None):
+        raise InvalidArgument(f"{what} must be an aware datetime, and is {date!r}", hint="give it a tzinfo")
+    return date
