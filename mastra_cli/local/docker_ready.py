@@ -90,6 +90,8 @@ class Watch:
         if ended or state["Status"] == "restarting" or info.get("RestartCount", 0) > self._restarts:
             if ended and code == 0 and not self._checked(state) and not self.service.ports:
                 return True
+            if not ended:  # its restart policy would start it for ever
+                self._client.api.stop(self.container, timeout=0)
             raise self._failure(f"died while starting (exit status {code})", state)
         if condition == "service_completed_successfully" or state["Status"] != "running":
             return False

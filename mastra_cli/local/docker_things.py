@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from mastra_cli.errors import DockerConfigInvalid, ProjectNameTaken
 from mastra_cli.local import docker_objects as objects
@@ -20,7 +20,8 @@ from mastra_cli.local.project import Project
 
 # The name of a container that waits for its successor to be ready, as Compose makes it.
 RETIRED = re.compile(r"[0-9a-f]{12}_")
-_LISTENS = 3.0
+# Seconds; for one without a healthcheck.
+_YOUNG = 3.0
 
 
 class Things:
@@ -136,23 +137,26 @@ class Things:
 
     def stop(self, container: str) -> None:
         """Ask it to end, as long as its own grace period lasts."""
-        info = self.client.api.inspect_container(container)
-        self._let_it_listen(container, info)
-        grace = info["Config"].get("StopTimeout")
-        self.client.api.stop(container, timeout=10 if grace is None else grace)
-
-    def _let_it_listen(self, container: str, info: dict[str, Any]) -> None:
+        api = self.client.api
+        config: dict[str, Any] = api.inspect_container(container)["Config"]
+        grace = config.get("StopTimeout")
+        deadline = time.monotonic() + (10 if grace is None else grace)
         # An image's entrypoint is a shell, which as pid 1 loses every signal until the server takes its
-        # place: stopping a container that has just been started would last its whole grace period.
-        began = datetime.fromisoformat(re.sub(r"\.\d+|Z$", "", info["State"]["StartedAt"]))
-        age = (datetime.now(UTC) - began.replace(tzinfo=UTC)).total_seconds()
-        deadline = time.monotonic() + _LISTENS - max(0.0, age)
-        while info["State"]["Running"] and time.monotonic() < deadline:
-            health: dict[str, Any] = info["State"].get("Health") or {}
-            if health.get("Status") == "healthy":
-                return
-            time.sleep(0.1)
-            info = self.client.api.inspect_container(container)
+        # place: who is young is asked again, or stopping it would last its whole grace period.
+        with suppress(APIError):  # it is not running (any more)
+            while self._is_young(container) and time.monotonic() < deadline:
+                api.kill(container, signal=config.get("StopSignal") or "SIGTERM")
+                time.sleep(0.5)
+        api.stop(container, timeout=max(0, round(deadline - time.monotonic())))
+
+    def _is_young(self, container: str) -> bool:
+        """It runs, and may not have reached its server yet."""
+        state: dict[str, Any] = self.client.api.inspect_container(container)["State"]
+        health: dict[str, Any] = state.get("Health") or {}
+        if not state["Running"] or state.get("Paused") or health.get("Status") == "healthy":
+            return False
+        began = datetime.fromisoformat(re.sub(r"\.\d+|Z$", "", state["StartedAt"])).replace(tzinfo=UTC)
+        return "Status" in health or (datetime.now(UTC) - began).total_seconds() < _YOUNG
 
     def remove_created(self) -> None:
         """What a start that failed left behind: it never ran."""
