@@ -18,7 +18,16 @@ KNOWN = [revision.revision for revision in history()]
 def test_a_migrated_database_has_the_engines_tables(database: str) -> None:
     with psycopg.connect(database) as c:
         rows = c.execute("SELECT tablename FROM pg_tables WHERE schemaname='mastra'").fetchall()
-    assert {r[0] for r in rows} >= {"alembic_version", "entity", "records", "sync_run"}
+    assert {r[0] for r in rows} >= {
+        "alembic_version",
+        "entity",
+        "records",
+        "sync_run",
+        "thread",
+        "message",
+        "tool_result",
+        "working_memory",
+    }
 
 
 @pytest.mark.parametrize("number", range(len(KNOWN)))
