@@ -116,8 +116,10 @@ def path(field: object, *, strip: bool = True) -> tuple[str, ...]:
         keys: tuple[object, ...] = tuple(field.split("."))
         if strip and len(keys) > 1 and keys[0] == "data":
             keys = keys[1:]
-    elif is_list(field) and field:
+    elif is_list(field):
         keys = tuple(field)
+        if not keys:
+            raise InvalidArgument("A field has at least one key, not an empty list.")
     else:
         raise InvalidArgument(f"A field is a dotted string or a list of keys, not {kind(field)}.")
     if len(keys) > MAX_DEPTH:
@@ -134,7 +136,7 @@ def _check(value: object, where: str, depth: int) -> None:
     if isinstance(value, str):
         if not is_text(value):
             raise InvalidArgument(
-                f"{where} has a string with NUL or a lone surrogate, which JSON in Postgres can not hold."
+                f"{where} has a string with NUL or a lone surrogate, which JSON can not hold."
             )
     elif isinstance(value, float):
         if not math.isfinite(value):
@@ -157,4 +159,5 @@ def _check(value: object, where: str, depth: int) -> None:
 
 def kind(value: object) -> str:
     """Words for the kind of a value, in an error."""
-    return "None" if value is None else f"a {type(value).__name__}"
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
