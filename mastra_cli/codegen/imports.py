@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from mastra_cli.codegen.annotations import Style
 
@@ -17,23 +18,23 @@ _KNOWN = {
     "EnumArray": "mastra_cli.types", "JsonColumn": "mastra_cli.types", "Number": "mastra_cli.types",
     "TableModels": "mastra_cli.types", "Unset": "mastra_cli.types",
 }  # fmt: skip
+_NAME = re.compile(r"[^\W\d]\w*")
+_STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_IMPORT_LINES = ("#", "from ", "import ", "    ", ")")
 
 
-def assemble(header: str, generated: str, blocks: list[str], style: Style) -> str:
+def assemble(header: str, generated: str, blocks: list[str], used: set[str], style: Style) -> str:
     """The module: header, what it uses of the imports that the generator and we know of, and the blocks."""
     bound: dict[str, tuple[str, str]] = {name: (module, name) for name, module in _KNOWN.items()}
     bound["UNSET"] = ("msgspec" if style == "msgspec" else "mastra_cli.types", "UNSET")
-    for node in ast.parse(generated).body:
+    for node in ast.parse(_head(generated)).body:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 bound[alias.asname or alias.name] = (node.module or "", alias.name)
     body = "\n\n\n".join(blocks)
-    tree = ast.parse(body)
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     lines = [header, "", "from __future__ import annotations"]
     wanted: dict[str, list[str]] = {}
-    for name in sorted(used & bound.keys() - defined):
+    for name in sorted(used & bound.keys()):
         module, original = bound[name]
         wanted.setdefault(module, []).append(name if name == original else f"{original} as {name}")
     plain = ["import dataclasses"] if "dataclasses" in used else []
@@ -47,3 +48,15 @@ def assemble(header: str, generated: str, blocks: list[str], style: Style) -> st
         if text:
             lines += ["", *text]
     return "\n".join([*lines, "", "", body, ""])
+
+
+def names_in(code: str) -> set[str]:
+    """The names that a hint or a head of a class uses; what stands in its string literals is none."""
+    return set(_NAME.findall(_STRING.sub("", code)))
+
+
+def _head(generated: str) -> str:
+    """The generator's imports: all that stands before its first definition."""
+    lines = generated.split("\n")
+    end = next((n for n, line in enumerate(lines) if line and not line.startswith(_IMPORT_LINES)), len(lines))
+    return "\n".join(lines[:end])

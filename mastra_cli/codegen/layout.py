@@ -24,6 +24,7 @@ class Attribute:
     name: str
     column: str
     annotation: Annotation
+    nullable: bool
     insert: Literal["required", "optional", "absent"]
     doc: str | None
 
@@ -39,6 +40,9 @@ class Model:
     attributes: tuple[Attribute, ...]
     docs: Mapping[Form, str]
     """Which classes there are, with their docstrings."""
+
+    def of(self, form: Form) -> list[Attribute]:
+        return [a for a in self.attributes if form == "row" or a.insert != "absent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,144 +63,157 @@ class Members:
     doc: str
 
 
-def alias(model: Alias, hint: str, style: Style) -> str:
-    """An alias with its documentation as a comment above it."""
-    hint = _annotated(hint, model.annotation, style)
-    text = (
-        f"{model.name} = TypeAliasType({literal(model.name)}, {hint})"
-        if style == "pydantic"
-        else f"{model.name}: TypeAlias = {hint}"
-    )
-    return f"{comment(model.doc)}\n{text}" if model.doc else text
-
-
-def members(model: Members) -> str:
-    lines = [f"    {name} = {literal(value)}" for name, value in model.members]
-    return "\n".join([f"class {model.name}(StrEnum):", f"    {docstring(model.doc)}", "", *lines])
-
-
-def named_tuple(model: Model, hints: Mapping[str, str], style: Style) -> str:
-    """A composite type: psycopg returns a tuple, and binds one."""
-    lines = [f"class {model.name}(NamedTuple):", f"    {docstring(model.docs['row'])}", ""]
-    for attribute in model.attributes:
-        lines.append(
-            f"    {attribute.name}: {_annotated(hints[attribute.name], attribute.annotation, style)}"
-        )
-        lines += _documented(attribute, style)
-    return "\n".join(lines)
-
-
-def table(model: Model, hints: Mapping[str, str], style: Style) -> str:
-    """The classes of a table or view."""
-    write = {"pydantic": _pydantic, "dataclass": _dataclass, "msgspec": _msgspec, "typeddict": _typed_dict}[
-        style
-    ]
-    return "\n\n\n".join(write(model, hints, form) for form in model.docs)
-
-
 def class_of(model: Model, form: Form) -> str:
     return model.name + {"row": "", "insert": "Insert", "update": "Update"}[form]
 
 
-def _attributes(model: Model, form: Form) -> list[Attribute]:
-    return [a for a in model.attributes if form == "row" or a.insert != "absent"]
+class Writer:
+    """Writes models in one style, and remembers what of Python it used for that."""
 
+    def __init__(self, style: Style) -> None:
+        self.style: Style = style
+        self.used: set[str] = set()
+        """Source text that names what must be imported."""
 
-def _annotated(hint: str, annotation: Annotation, style: Style, *arguments: str) -> str:
-    if annotation.hint:
-        hint = annotation.hint + " | None" * hint.endswith(" | None")
-    arguments = (*annotation.arguments, *arguments)
-    marks = list(annotation.marks)
-    if style == "pydantic" and arguments:
-        marks.append(f"Field({', '.join(arguments)})")
-    if style == "msgspec" and arguments:
-        null = hint.endswith(" | None")
-        bare = hint.removesuffix(" | None")
-        marks.append(f"Meta({', '.join(arguments)})")
-        return f"Annotated[{', '.join([bare, *marks])}]{' | None' * null}"
-    if style in ("dataclass", "typeddict"):
-        marks = [mark for mark in marks if mark == "JsonColumn()"]
-    return f"Annotated[{', '.join([hint, *marks])}]" if marks else hint
+    def alias(self, model: Alias, hint: str) -> str:
+        """An alias with its documentation as a comment above it."""
+        hint = self._hint(hint, model.annotation, null=False)
+        if self.style == "pydantic":
+            text = f"{model.name} = {self._use('TypeAliasType')}({literal(model.name)}, {hint})"
+        else:
+            text = f"{model.name}: {self._use('TypeAlias')} = {hint}"
+        return f"{comment(model.doc)}\n{text}" if model.doc else text
+
+    def members(self, model: Members) -> str:
+        lines = [f"    {name} = {literal(value)}" for name, value in model.members]
+        head = f"class {model.name}({self._use('StrEnum')}):"
+        return "\n".join([head, f"    {docstring(model.doc)}", "", *lines])
+
+    def named_tuple(self, model: Model, hints: Mapping[str, str]) -> str:
+        """A composite type: psycopg returns a tuple, and binds one."""
+        head = f"class {model.name}({self._use('NamedTuple')}):"
+        lines = [head, f"    {docstring(model.docs['row'])}", ""]
+        for a in model.attributes:
+            lines += [_line(a.name, self._hint(hints[a.name], a.annotation, null=True)), *_documented(a)]
+        return "\n".join(lines)
+
+    def table(self, model: Model, hints: Mapping[str, str]) -> str:
+        """The classes of a table or view."""
+        write = {
+            "pydantic": self._pydantic,
+            "dataclass": self._dataclass,
+            "msgspec": self._msgspec,
+            "typeddict": self._typed_dict,
+        }[self.style]
+        return "\n\n\n".join(write(model, hints, form) for form in model.docs)
+
+    def _use(self, code: str) -> str:
+        self.used.add(code)
+        return code
+
+    def _hint(self, hint: str, annotation: Annotation, *, null: bool, arguments: tuple[str, ...] = ()) -> str:
+        hint = self._use(annotation.hint or hint)
+        arguments = (*annotation.arguments, *arguments)
+        none = " | None" if null else ""
+        # Where limits stand: msgspec takes them on the bare type alone.
+        if self.style == "msgspec":
+            marks = [*annotation.marks, *([f"Meta({', '.join(arguments)})"] if arguments else [])]
+            hint, none = (f"Annotated[{', '.join([hint, *marks])}]{none}", "") if marks else (hint, none)
+        elif self.style == "pydantic":
+            marks = [*annotation.marks, *([f"Field({', '.join(arguments)})"] if arguments else [])]
+        else:
+            marks = [mark for mark in annotation.marks if mark == "JsonColumn()"]
+        for mark in marks:
+            self.used.add(mark.partition("(")[0])
+        if not marks:
+            return f"{hint}{none}"
+        self.used.add("Annotated")
+        return (
+            f"{hint}{none}" if self.style == "msgspec" else f"Annotated[{', '.join([hint + none, *marks])}]"
+        )
+
+    def _pydantic(self, model: Model, hints: Mapping[str, str], form: Form) -> str:
+        attributes = model.of(form)
+        settings = [self._use("BaseModel"), *(['extra="forbid"'] if form != "row" else [])]
+        if any(a.name != a.column for a in attributes):
+            settings += ["populate_by_name=True", "serialize_by_alias=True"]
+        if any(a.name.startswith("model_") for a in attributes):
+            settings.append("protected_namespaces=()")
+        lines = [
+            f"class {class_of(model, form)}({', '.join(settings)}):",
+            f"    {docstring(model.docs[form])}",
+        ]
+        lines += [""] if attributes else []
+        for a in attributes:
+            arguments = [f"alias={literal(a.column)}"] if a.name != a.column else []
+            arguments += [f"description={literal(a.doc)}"] if a.doc else []
+            null = a.nullable or a.optional(form)
+            hint = self._hint(hints[a.name], a.annotation, null=null, arguments=tuple(arguments))
+            lines.append(_line(a.name, hint, " = None" if a.optional(form) else ""))
+        return "\n".join(lines)
+
+    def _dataclass(self, model: Model, hints: Mapping[str, str], form: Form) -> str:
+        attributes = model.of(form)
+        lines = [f"@{self._use('dataclass')}(kw_only=True, slots=True)", f"class {class_of(model, form)}:"]
+        lines += [f"    {docstring(model.docs[form])}", *([""] if attributes else [])]
+        for a in attributes:
+            hint = self._hint(hints[a.name], a.annotation, null=a.nullable)
+            default = ""
+            if a.optional(form):
+                self.used |= {"Unset", "UNSET"}
+                hint, default = f"{hint} | Unset", " = UNSET"
+            if a.name != a.column:
+                self.used.add("dataclasses")
+                given = "default=UNSET, " if default else ""
+                default = f' = dataclasses.field({given}metadata={{"column": {literal(a.column)}}})'
+            lines += [_line(a.name, hint, default), *_documented(a)]
+        return "\n".join(lines)
+
+    def _msgspec(self, model: Model, hints: Mapping[str, str], form: Form) -> str:
+        attributes = model.of(form)
+        renamed = [f"{literal(a.name)}: {literal(a.column)}" for a in attributes if a.name != a.column]
+        rename = f", rename={{{', '.join(renamed)}}}" if renamed else ""
+        lines = [f"class {class_of(model, form)}({self._use('Struct')}, kw_only=True{rename}):"]
+        lines += [f"    {docstring(model.docs[form])}", *([""] if attributes else [])]
+        for a in attributes:
+            hint, default = self._hint(hints[a.name], a.annotation, null=a.nullable), ""
+            if a.optional(form):
+                self.used |= {"UnsetType", "UNSET"}
+                hint, default = f"{hint} | UnsetType", " = UNSET"
+            lines += [_line(a.name, hint, default), *_documented(a)]
+        return "\n".join(lines)
+
+    def _typed_dict(self, model: Model, hints: Mapping[str, str], form: Form) -> str:
+        """By the columns' own names: a dictionary's keys need not be identifiers."""
+        attributes = model.of(form)
+        name, base = class_of(model, form), self._use("TypedDict")
+        hinted: list[tuple[Attribute, str]] = []
+        for a in attributes:
+            hint = self._hint(hints[a.name], a.annotation, null=a.nullable)
+            hinted.append((a, f"{self._use('NotRequired')}[{hint}]" if a.optional(form) else hint))
+        if all(a.name == a.column for a in attributes):
+            lines = [
+                f"class {name}({base}):",
+                f"    {docstring(model.docs[form])}",
+                *([""] if hinted else []),
+            ]
+            for a, hint in hinted:
+                lines += [_line(a.name, hint), *_documented(a)]
+            return "\n".join(lines)
+        lines = [comment(model.docs[form]), f"{name} = {base}(", f"    {literal(name)},", "    {"]
+        for a, hint in hinted:
+            lines += [f"        {line}" for line in comment(a.doc).split("\n")] if a.doc else []
+            lines.append(f"        {literal(a.column)}: {hint},")
+        return "\n".join([*lines, "    },", ")"])
 
 
 def _line(name: str, hint: str, default: str = "") -> str:
     """An attribute; on several lines when it is too long for one."""
     line = f"    {name}: {hint}{default}"
-    if len(line) <= _WIDTH or not hint.startswith("Annotated["):
+    if len(line) <= _WIDTH or not (hint.startswith("Annotated[") and hint.endswith("]")):
         return line
     return f"    {name}: Annotated[\n        {hint[len('Annotated[') : -1]}\n    ]{default}"
 
 
-def _documented(attribute: Attribute, style: Style) -> list[str]:
+def _documented(attribute: Attribute) -> list[str]:
     return [f"    {docstring(attribute.doc)}"] if attribute.doc else []
-
-
-def _pydantic(model: Model, hints: Mapping[str, str], form: Form) -> str:
-    attributes = _attributes(model, form)
-    settings = ["extra='forbid'"] if form != "row" else []
-    if any(a.name != a.column for a in attributes):
-        settings += ["populate_by_name=True", "serialize_by_alias=True"]
-    if any(a.name.startswith("model_") for a in attributes):
-        settings.append("protected_namespaces=()")
-    head = ", ".join(["BaseModel", *(s.replace("'", '"') for s in settings)])
-    lines = [f"class {class_of(model, form)}({head}):", f"    {docstring(model.docs[form])}", ""]
-    for a in attributes:
-        hint = hints[a.name]
-        if a.optional(form) and not hint.endswith("| None"):
-            hint += " | None"
-        arguments = [f"alias={literal(a.column)}"] if a.name != a.column else []
-        arguments += [f"description={literal(a.doc)}"] if a.doc else []
-        default = " = None" if a.optional(form) else ""
-        lines.append(_line(a.name, _annotated(hint, a.annotation, "pydantic", *arguments), default))
-    return "\n".join(lines)
-
-
-def _dataclass(model: Model, hints: Mapping[str, str], form: Form) -> str:
-    lines = ["@dataclass(kw_only=True, slots=True)", f"class {class_of(model, form)}:"]
-    lines += [f"    {docstring(model.docs[form])}", ""]
-    for a in _attributes(model, form):
-        hint = _annotated(hints[a.name], a.annotation, "dataclass")
-        default = ""
-        if a.optional(form):
-            hint, default = f"{hint} | Unset", " = UNSET"
-        if a.name != a.column:
-            given = "default=UNSET, " if default else ""
-            default = f' = dataclasses.field({given}metadata={{"column": {literal(a.column)}}})'
-        lines += [f"    {a.name}: {hint}{default}", *_documented(a, "dataclass")]
-    return "\n".join(lines)
-
-
-def _msgspec(model: Model, hints: Mapping[str, str], form: Form) -> str:
-    attributes = _attributes(model, form)
-    renamed = [f"{literal(a.name)}: {literal(a.column)}" for a in attributes if a.name != a.column]
-    rename = f", rename={{{', '.join(renamed)}}}" if renamed else ""
-    lines = [
-        f"class {class_of(model, form)}(Struct, kw_only=True{rename}):",
-        f"    {docstring(model.docs[form])}",
-        "",
-    ]
-    for a in attributes:
-        hint = _annotated(hints[a.name], a.annotation, "msgspec")
-        optional = " | UnsetType = UNSET" if a.optional(form) else ""
-        lines += [f"    {a.name}: {hint}{optional}", *_documented(a, "msgspec")]
-    return "\n".join(lines)
-
-
-def _typed_dict(model: Model, hints: Mapping[str, str], form: Form) -> str:
-    """By the columns' own names: a dictionary's keys need not be identifiers."""
-    attributes = _attributes(model, form)
-    hinted: list[tuple[Attribute, str]] = []
-    for a in attributes:
-        hint = _annotated(hints[a.name], a.annotation, "typeddict")
-        hinted.append((a, f"NotRequired[{hint}]" if a.optional(form) else hint))
-    name = class_of(model, form)
-    if all(a.name == a.column for a in attributes):
-        lines = [f"class {name}(TypedDict):", f"    {docstring(model.docs[form])}", ""]
-        for a, hint in hinted:
-            lines += [f"    {a.name}: {hint}", *_documented(a, "typeddict")]
-        return "\n".join(lines)
-    lines = [comment(model.docs[form]), f"{name} = TypedDict(", f"    {literal(name)},", "    {"]
-    for a, hint in hinted:
-        lines += [f"        {line}" for line in comment(a.doc).split("\n")] if a.doc else []
-        lines.append(f"        {literal(a.column)}: {hint},")
-    return "\n".join([*lines, "    },", ")"])

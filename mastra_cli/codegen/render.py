@@ -10,10 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from mastra_cli.codegen import documents, imports, layout
-from mastra_cli.codegen.annotations import Annotation, Annotator, Style, or_null
+from mastra_cli.codegen import documents, imports
+from mastra_cli.codegen.annotations import Annotation, Annotator, Style
 from mastra_cli.codegen.checks import NO_LIMITS, limits
-from mastra_cli.codegen.layout import Alias, Attribute, Members, Model
+from mastra_cli.codegen.layout import Alias, Attribute, Members, Model, Writer
 from mastra_cli.codegen.names import class_names, field_name, member_names
 from mastra_cli.codegen.schema import Column, Composite, Domain, Enum, Schema, Table
 from mastra_cli.codegen.text import literal
@@ -43,6 +43,7 @@ class _Module:
     def __init__(self, schema: Schema, style: Style, enums: Enums) -> None:
         self.schema = schema
         self.style: Style = style
+        self.writer = Writer(style)
         self.enums = enums
         # A composite that is a table's row type meets the table's class name, and gives way.
         types = [item.name for item in (*schema.enums, *schema.domains, *schema.composites)]
@@ -69,12 +70,12 @@ class _Module:
             doc = enum.comment or f"The enum {enum.name}."
             named = tuple(zip(member_names(enum.labels), enum.labels, strict=True))
             members = Members(name, named, doc)
-            self._object(name, {}, lambda hints: layout.members(members))
+            self._object(name, {}, lambda hints: self.writer.members(members))
             return
         hint = f"Literal[{', '.join(map(literal, enum.labels))}]" if enum.labels else "Never"
         alias = Alias(name, Annotation({}, hint=hint), enum.comment)
         self.definitions[name] = {"type": "string", "enum": list(enum.labels) or ["-"]}
-        self.layouts[name] = lambda hints: layout.alias(alias, "", self.style)
+        self.layouts[name] = lambda hints: self.writer.alias(alias, "")
 
     def _domain(self, domain: Domain) -> None:
         name = self.classes["Type", domain.name]
@@ -82,7 +83,7 @@ class _Module:
         annotation = self.annotator.annotate(domain.type, str(domain.name), found, exact=domain.exact)
         alias = Alias(name, annotation, domain.comment)
         self.definitions[name] = annotation.schema
-        self.layouts[name] = lambda hints: layout.alias(alias, hints[""], self.style)
+        self.layouts[name] = lambda hints: self.writer.alias(alias, hints[""])
 
     def _composite(self, composite: Composite) -> None:
         name = self.classes["Type", composite.name]
@@ -91,14 +92,15 @@ class _Module:
                 field_name(field.name, pydantic=False, types=self.types),
                 field.name,
                 self.annotator.annotate(field.type, f"{composite.name}.{field.name}", comment=field.comment),
+                True,
                 "optional",
                 field.comment,
             )
             for field in composite.fields
         )
         model = Model(name, attributes, {"row": composite.comment or f"The composite type {composite.name}."})
-        properties = {a.name: or_null(a.annotation.schema) for a in attributes}
-        self._object(name, properties, lambda hints: layout.named_tuple(model, hints, self.style))
+        properties = {a.name: a.annotation.schema for a in attributes}
+        self._object(name, properties, lambda hints: self.writer.named_tuple(model, hints))
 
     def _table(self, table: Table) -> None:
         name = self.classes["Table", table.name]
@@ -114,17 +116,15 @@ class _Module:
                     column.comment,
                     column.exact,
                 ),
+                column.nullable,
                 self._insert(column),
                 column.comment,
             )
             for column in table.columns
         )
         model = Model(name, attributes, documents.table(table))
-        properties = {
-            a.name: or_null(a.annotation.schema) if column.nullable else a.annotation.schema
-            for a, column in zip(attributes, table.columns, strict=True)
-        }
-        self._object(name, properties, lambda hints: layout.table(model, hints, self.style))
+        properties = {a.name: a.annotation.schema for a in attributes}
+        self._object(name, properties, lambda hints: self.writer.table(model, hints))
 
     def _insert(self, column: Column) -> Literal["required", "optional", "absent"]:
         if column.generated or column.identity == "always":
@@ -146,7 +146,8 @@ class _Module:
         generated, blocks = (
             _generate(self.definitions, self.layouts, self.style) if self.definitions else ("", [])
         )
-        return imports.assemble(header, generated, [*blocks, self._registry()], self.style)
+        used = set[str]().union(*map(imports.names_in, {*self.writer.used, "TableModels"}))
+        return imports.assemble(header, generated, [*blocks, self._registry()], used, self.style)
 
     def _registry(self) -> str:
         lines: list[str] = []

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 TypeKind = Literal["base", "enum", "domain", "composite", "range", "multirange"]
@@ -170,5 +169,5 @@ class Schema:
     @property
     def fingerprint(self) -> str:
         """The same for the same schema, wherever and in whatever order it was made."""
-        document = json.dumps(asdict(self), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(document.encode()).hexdigest()[:16]
+        # ascii, for repr's idea of what is printable grows with Python's versions.
+        return hashlib.sha256(ascii(self).encode()).hexdigest()[:16]
