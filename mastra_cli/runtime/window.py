@@ -56,7 +56,7 @@ class _Entry:
     def weigh(self, count: Callable[[list[Part]], int]) -> tuple[int, int]:
         """Works out what it costs now; says what changed: messages, tokens."""
         before = self.counted, self.tokens
-        if self.parts is None or len(self.kept) == len(self.parts):
+        if self.parts is None or 0 < len(self.kept) == len(self.parts):
             self.counted, self.tokens = 1, self.message.tokens
         elif not self.kept:
             self.counted, self.tokens = 0, 0

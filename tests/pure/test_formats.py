@@ -1,0 +1,376 @@
+"""Formats both ways, with the providers' own packages to judge what goes out and to make what comes in."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from anthropic.types import Message as AnthropicMessage
+from anthropic.types import MessageParam, ToolUseBlock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from pydantic import TypeAdapter
+
+from mastra_cli.errors import InvalidArgument
+from mastra_cli.runtime.formats import FORMATS, read, read_all, write
+from mastra_cli.runtime.models_memory import Message
+from mastra_cli.runtime.parts import parts_of
+from tests.memory_reference import threads, window
+
+OPENAI = TypeAdapter(list[ChatCompletionMessageParam])
+ANTHROPIC = TypeAdapter(list[MessageParam])
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+CALL = {"type": "tool-call", "tool_call_id": "c1", "tool_name": "weather", "args": {"city": "Paris"}}
+CALL2 = {"type": "tool-call", "tool_call_id": "c2", "tool_name": "time", "args": {}}
+RESULT = {"type": "tool-result", "tool_call_id": "c1", "tool_name": "weather", "result": "20 degrees"}
+RESULT2 = {"type": "tool-result", "tool_call_id": "c2", "tool_name": "time", "result": "noon"}
+IMAGE = {"type": "image", "image": PNG, "media_type": "image/png"}
+
+
+def talk(*pairs: tuple[str, Any]) -> list[Message]:
+    return read_all([{"role": role, "content": content} for role, content in pairs])
+
+
+CONVERSATION = talk(
+    ("system", "You are terse."),
+    ("user", [{"type": "text", "text": "What is this, and how is the weather?"}, IMAGE]),
+    ("assistant", [{"type": "text", "text": "Let me see."}, CALL, CALL2]),
+    ("tool", [RESULT]),
+    ("tool", [RESULT2]),
+    ("assistant", "A dot; 20 degrees, at noon."),
+    ("user", "Thanks"),
+)
+
+
+def dump(value: Any) -> Any:
+    """As the wire would have it: all lazy iterables walked."""
+    return json.loads(json.dumps(value, default=list))
+
+
+def check_openai(messages: list[dict]) -> None:
+    dump(OPENAI.validate_python(messages))
+    open_calls: list[str] = []
+    for message in messages:
+        if message["role"] == "tool":
+            assert message["tool_call_id"] in open_calls, "answers no call just before it"
+            open_calls.remove(message["tool_call_id"])
+        else:
+            assert not open_calls, "a call was not answered"
+            assert message.get("content") or message.get("tool_calls") or message.get("content") == ""
+            open_calls = [call["id"] for call in message.get("tool_calls", ())]
+    assert not open_calls or messages[-1]["role"] == "assistant"
+
+
+def check_anthropic(messages: list[dict]) -> None:
+    dump(ANTHROPIC.validate_python(messages))
+    seen: set[str] = set()
+    used: list[str] = []
+    for number, message in enumerate(messages):
+        assert message["role"] == ("assistant" if number % 2 else "user"), "they do not alternate"
+        content = message["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        assert blocks
+        assert all(b["text"].strip() for b in blocks if b["type"] == "text"), "empty text"
+        kinds = [b["type"] for b in blocks]
+        answers = [b["tool_use_id"] for b in blocks if b["type"] == "tool_result"]
+        assert kinds[: len(answers)] == ["tool_result"] * len(answers), "results come first"
+        assert sorted(answers) == sorted(used), "each call is answered in the next turn"
+        used = [b["id"] for b in blocks if b["type"] == "tool_use"]
+        assert not seen & set(used), "an id comes twice"
+        seen |= set(used)
+    assert not used or messages[-1]["role"] == "assistant"
+
+
+def raw_of(messages: list[Message]) -> list[tuple[str, list[dict]]]:
+    return [(m.role, [{k: v for k, v in p.items() if v is not None} for p in parts_of(m)]) for m in messages]
+
+
+@given(threads(), st.one_of(st.none(), st.integers(0, 12)))
+@settings(max_examples=300, deadline=None)
+def test_what_a_window_writes_is_taken_by_openai_and_anthropic(thread, budget) -> None:
+    messages = window(thread, budget, None)
+    check_openai(write(messages, "openai")[0])
+    check_anthropic(write(messages, "anthropic")[0])
+
+
+@given(threads())
+@settings(max_examples=100, deadline=None)
+def test_every_format_writes_any_thread_as_json(thread) -> None:
+    for format in FORMATS[1:]:
+        written, _ = write(thread, format)
+        assert json.loads(json.dumps(written)) == written
+
+
+@pytest.mark.parametrize("format", ["core_message", "openai"])
+def test_a_conversation_goes_out_and_comes_back_equal(format: str) -> None:
+    written, system = write(CONVERSATION, format)
+    assert system is None
+    back = read_all(json.loads(json.dumps(written)))
+    # Results of parallel calls stand in one message of the original's, in one each of OpenAI's.
+    flat = [(role, p) for role, parts in raw_of(back) for p in parts]
+    for _, part in flat:
+        if part["type"] == "tool-result":
+            part.setdefault("tool_name", {"c1": "weather", "c2": "time"}[part["tool_call_id"]])
+    assert flat == [(role, p) for role, parts in raw_of(CONVERSATION) for p in parts]
+
+
+def test_a_conversation_goes_through_anthropic_and_comes_back_equal() -> None:
+    written, system = write(CONVERSATION, "anthropic")
+    assert system == "You are terse."
+    back = read_all(json.loads(json.dumps(written)))
+    expected = raw_of(CONVERSATION)[1:]
+    results = [p for _, parts in expected for p in parts if p["type"] == "tool-result"]
+    for part in results:
+        del part["tool_name"]
+    assert raw_of(back) == [*expected[:2], ("tool", results), *expected[4:]]
+
+
+def test_a_conversation_goes_through_ui_and_comes_back_equal() -> None:
+    written, _ = write(CONVERSATION, "ui")
+    back = read_all(json.loads(json.dumps(written)))
+    expected = raw_of(CONVERSATION)
+    assert raw_of(back) == [*expected[:3], ("tool", [RESULT, RESULT2]), *expected[5:]]
+
+
+def test_core_message_is_the_originals() -> None:
+    assert write(CONVERSATION[1:4], "core_message")[0] == [
+        {"role": "user", "content": [{"type": "text", "text": "What is this, and how is the weather?"},
+                                     {"type": "image", "image": PNG, "mimeType": "image/png"}]},
+        {"role": "assistant", "content": [
+            {"type": "text", "text": "Let me see."},
+            {"type": "tool-call", "toolCallId": "c1", "toolName": "weather", "args": {"city": "Paris"}},
+            {"type": "tool-call", "toolCallId": "c2", "toolName": "time", "args": {}}]},
+        {"role": "tool", "content": [
+            {"type": "tool-result", "toolCallId": "c1", "toolName": "weather", "result": "20 degrees"}]},
+    ]  # fmt: skip
+
+
+def test_ui_joins_calls_with_their_results() -> None:
+    calling = Message(id="m", role="assistant", content=[CALL, CALL2], type="tool-call",
+                      created_at=datetime(2026, 1, 2, tzinfo=UTC))  # fmt: skip
+    [shown] = write([calling, *talk(("tool", [{**RESULT, "is_error": True}]))], "ui")[0]
+    assert shown == {
+        "id": "m", "role": "assistant", "content": "", "createdAt": "2026-01-02T00:00:00+00:00",
+        "toolInvocations": [
+            {"state": "result", "toolCallId": "c1", "toolName": "weather", "args": {"city": "Paris"},
+             "result": "20 degrees", "isError": True},
+            {"state": "call", "toolCallId": "c2", "toolName": "time", "args": {}},
+        ],
+    }  # fmt: skip
+
+
+def test_ui_shows_a_result_whose_call_is_on_another_page() -> None:
+    [shown] = write(talk(("tool", [RESULT])), "ui")[0]
+    assert shown["role"] == "assistant"
+    assert shown["toolInvocations"][0]["state"] == "result"
+
+
+COMPLETION = {
+    "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt",
+    "choices": [{"index": 0, "finish_reason": "tool_calls", "logprobs": None, "message": {
+        "role": "assistant", "content": "One moment.", "refusal": None, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}},
+            {"id": "c2", "type": "function", "function": {"name": "time", "arguments": "{}"}}]}}],
+}  # fmt: skip
+
+
+def test_openais_own_objects_are_taken_as_they_are() -> None:
+    completion = ChatCompletion.model_validate(COMPLETION)
+    for given_ in (completion, completion.choices[0].message, completion.choices[0].message.model_dump()):
+        [message] = read(given_)
+        assert (message.role, message.type) == ("assistant", "tool-call")
+        assert message.content == [{"type": "text", "text": "One moment."}, CALL, CALL2]
+        assert message.tool_names == ["weather", "time"]
+        assert message.tool_call_args == [{"city": "Paris"}, {}]
+    assert read(completion)[0].id == "chatcmpl-1"
+
+
+def test_a_completion_of_several_choices_is_refused() -> None:
+    twice = {**COMPLETION, "choices": COMPLETION["choices"] * 2}
+    with pytest.raises(InvalidArgument, match="has 2 choices"):
+        read(twice)
+
+
+def anthropic_reply() -> AnthropicMessage:
+    return AnthropicMessage.model_validate({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "stop_reason": "tool_use",
+        "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1}, "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "sig"},
+            {"type": "text", "text": "One moment."},
+            {"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Paris"}}]})  # fmt: skip
+
+
+def test_anthropics_own_objects_are_taken_as_they_are() -> None:
+    reply = anthropic_reply()
+    [whole] = read(reply)
+    [blocks] = read({"role": "assistant", "content": reply.content})
+    assert whole.content == blocks.content
+    assert whole.content[1:] == [{"type": "text", "text": "One moment."}, CALL]
+    assert (whole.id, whole.type) == ("msg_1", "tool-call")
+    # Signed reasoning goes back as it came, and to nobody else.
+    sent, _ = write([*talk(("user", "?")), whole, *talk(("tool", [RESULT]))], "anthropic")
+    check_anthropic(sent)
+    assert sent[1]["content"][0] == {"type": "thinking", "thinking": "hm", "signature": "sig"}
+    assert write([whole], "openai")[0][0]["content"] == "One moment."
+
+
+def test_results_in_a_user_turn_of_anthropic_become_messages_of_their_own() -> None:
+    turn = {"id": "m1", "role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "no such city"}],
+         "is_error": True},
+        {"type": "text", "text": "and hurry"}]}  # fmt: skip
+    tool, user = read(turn)
+    assert (tool.role, tool.id, user.role, user.id) == ("tool", "m1", "user", "m1#2")
+    assert tool.content[0]["is_error"] is True
+    sent, _ = write([*talk(("user", "?"), ("assistant", [CALL])), tool, user], "anthropic")
+    check_anthropic(sent)
+    assert sent[-1]["content"] == turn["content"]
+
+
+def test_errors_in_results_reach_anthropic() -> None:
+    messages = talk(("user", "?"), ("assistant", [CALL]), ("tool", [{**RESULT, "is_error": True}]))
+    assert write(messages, "anthropic")[0][2]["content"] == [
+        {"type": "tool_result", "tool_use_id": "c1", "content": "20 degrees", "is_error": True}
+    ]
+
+
+def test_late_results_stand_where_providers_want_them() -> None:
+    messages = talk(
+        ("user", "?"),
+        ("assistant", [CALL, CALL2]),
+        ("user", "hurry"),
+        ("tool", [RESULT2]),
+        ("tool", [RESULT]),
+    )
+    openai, _ = write(messages, "openai")
+    check_openai(openai)
+    assert [m["role"] for m in openai] == ["user", "assistant", "tool", "tool", "user"]
+    anthropic, _ = write(messages, "anthropic")
+    check_anthropic(anthropic)
+    assert [b["type"] for b in anthropic[2]["content"]] == ["tool_result", "tool_result", "text"]
+
+
+def test_anthropic_gets_a_user_first_ids_of_its_alphabet_and_none_twice() -> None:
+    odd = [{**CALL, "tool_call_id": "call:1"}]
+    answer = [{**RESULT, "tool_call_id": "call:1"}]
+    messages = talk(("assistant", "Hi"), ("user", "?"), ("assistant", odd), ("tool", answer), ("assistant", odd),
+                    ("tool", answer))  # fmt: skip
+    sent, _ = write(messages, "anthropic")
+    check_anthropic(sent)
+    ids = [b["id"] for m in sent for b in m["content"] if not isinstance(b, str) and b["type"] == "tool_use"]
+    assert ids == ["call_1", "call_1_2"]
+    assert isinstance(ToolUseBlock(type="tool_use", id=ids[0], name="t", input={}), ToolUseBlock)
+
+
+def test_arguments_that_are_no_json_go_back_as_they_came() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "t", "arguments": '{"broken'}}
+    messages = read_all([{"role": "assistant", "content": None, "tool_calls": [call]}])
+    assert write(messages, "openai")[0][0]["tool_calls"] == [call]
+    assert write(messages, "anthropic")[0][1]["content"][0]["input"] == {"arguments": '{"broken'}
+
+
+@pytest.mark.parametrize(
+    ("part", "openai", "anthropic"),
+    [
+        ({"type": "image", "image": "https://x.test/a.png", "media_type": None},
+         {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}},
+         {"type": "image", "source": {"type": "url", "url": "https://x.test/a.png"}}),
+        (IMAGE, {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}),
+        ({"type": "file", "data": "JVBERi0=", "media_type": "application/pdf", "filename": "a.pdf"},
+         {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "a.pdf"}},
+         {"type": "document", "title": "a.pdf",
+          "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}}),
+    ],
+)  # fmt: skip
+def test_images_and_files_both_ways(part: dict, openai: dict, anthropic: dict) -> None:
+    messages = talk(("user", [{"type": "text", "text": "see"}, part]))
+    for format, expected in (("openai", openai), ("anthropic", anthropic)):
+        written, _ = write(messages, format)
+        (check_openai if format == "openai" else check_anthropic)(written)
+        assert written[0]["content"][1] == expected
+        [back] = read(json.loads(json.dumps(written[0])))
+        assert {k: v for k, v in back.content[1].items() if v} == {k: v for k, v in part.items() if v}
+
+
+def test_bytes_of_an_image_are_stored_as_base64() -> None:
+    [message] = read(
+        {"role": "user", "content": [{"type": "image", "image": b"\x89PNG", "mimeType": "image/png"}]}
+    )
+    assert message.content == [{"type": "image", "image": "iVBORw==", "media_type": "image/png"}]
+
+
+def test_a_user_interface_of_parts_is_read_step_by_step() -> None:
+    call = {
+        "state": "result",
+        "toolCallId": "c1",
+        "toolName": "weather",
+        "args": {"city": "Paris"},
+        "result": "x",
+    }
+    found = read(
+        {
+            "id": "m",
+            "role": "assistant",
+            "parts": [
+                {"type": "step-start"},
+                {"type": "text", "text": "Let me see."},
+                {"type": "tool-invocation", "toolInvocation": call},
+                {"type": "step-start"},
+                {"type": "text", "text": "x!"},
+            ],
+        }
+    )
+    assert [(m.id, m.role) for m in found] == [("m", "assistant"), ("m#2", "tool"), ("m#3", "assistant")]
+    v5 = {"type": "tool-weather", "toolCallId": "c1", "state": "output-error", "input": {}, "errorText": "no"}
+    _, answer = read({"role": "assistant", "parts": [v5]})
+    assert answer.content[0] == {"type": "tool-result", "tool_call_id": "c1", "tool_name": "weather", "result": "no",
+                                 "is_error": True}  # fmt: skip
+
+
+def test_empty_texts_do_not_reach_anthropic() -> None:
+    messages = talk(
+        ("user", ""), ("user", "?"), ("assistant", [{"type": "text", "text": " "}, CALL]), ("user", "so?")
+    )
+    check_anthropic(write(window(messages_with_ids(messages), None, None), "anthropic")[0])
+
+
+def messages_with_ids(messages: list[Message]) -> list[Message]:
+    from dataclasses import replace
+
+    return [replace(m, id=str(n), seq=n) for n, m in enumerate(messages, 1)]
+
+
+@pytest.mark.parametrize(
+    ("given_", "words"),
+    [
+        (5, "messages must be a list of messages, and is a int"),
+        ([5], "message 0: this is no message: 5"),
+        ([{"role": "user", "content": "x"}, {"content": "x"}],
+         "message 1: the role of a message must be user, assistant, system or tool, and is None"),
+        ([{"role": "data", "content": "x"}], "and is 'data'"),
+        ([{"role": "assistant", "function_call": {"name": "f", "arguments": ""}}], "function_call has no id"),
+        ([{"role": "assistant", "tool_calls": [{"id": "x"}]}], "this is no tool call"),
+        ([{"role": "tool", "content": [{"type": "tool-result", "result": 1}]}], "needs a tool_call_id"),
+        ([{"role": "assistant", "content": [{"type": "tool-call", "tool_call_id": "x"}]}], "needs a tool_name"),
+        ([{"role": "user", "content": "x", "id": 5}], "the id of a message must be a str, and is a int"),
+        ([{"role": "user", "content": "x", "created_at": "yesterday"}], "this is no time: 'yesterday'"),
+        ([{"role": "user", "content": "x", "created_at": "2026-01-01T00:00:00"}], "must be an aware datetime"),
+        ([Message(role="user", content="x", tool_names="t")], "tool_names must be a list, and is a str"),  # type: ignore[arg-type]
+        ([Message(role="user", content="x", type="x")], "the type of a message must be one of"),  # type: ignore[arg-type]
+        ([{"role": "assistant", "toolInvocations": [{"state": "call"}]}], "this is no tool invocation"),
+        ([{"role": "assistant", "parts": [1]}], "this is no part of a message: 1"),
+    ],
+)  # fmt: skip
+def test_what_is_no_message_is_refused_with_its_place(given_: Any, words: str) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        read_all(given_)
+    assert words in raised.value.message
+
+
+def test_an_unknown_format_is_refused_by_name() -> None:
+    with pytest.raises(InvalidArgument, match="no such format: 'xml'"):
+        write([], "xml")
