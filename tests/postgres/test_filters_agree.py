@@ -338,3 +338,136 @@ def test_one_total_order_in_both_directions_and_pages_that_concatenate(
 @given(case=sorted_cases())
 def test_one_total_order_under_a_linguistic_collation(linguistic: psycopg.Connection, case: Any) -> None:
     check_order(linguistic, *case)
+
+
+# --- what no example above can hold
+
+FOREIGN = [
+    "1e5000",
+    "1e-5000",
+    "-1e131000",
+    "1e-16000",
+    "123456789" * 700,
+    '"x"',
+    "null",
+    "true",
+    "[1e5000]",
+    '{"b": 1e5000}',
+]
+EVERY_WORD = [
+    *({"f": {word: 1}} for word in ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$contains", "$size")),
+    *({"f": {word: "x"}} for word in ("$eq", "$gt", "$lte", "$contains", "$like", "$ilike", "$regex")),
+    *({"f": {word: [1, "x", None, [1], {"b": 1}]}} for word in ("$in", "$nin", "$all", "$eq", "$contains")),
+    *({"f": {"$elemMatch": {word: 1}}} for word in ("$eq", "$gt", "$size", "b")),
+    {"f": {"$exists": True}},
+    {"f.b": {"$gt": 1}},
+    {"f.0": {"$lt": 1}},
+    {"f": {"$contains": {"b": 1}}},
+]  # fmt: skip
+
+
+def test_no_number_that_another_writer_stored_fails_a_query(here: psycopg.Connection) -> None:
+    source = SQL(
+        "(SELECT n::text AS external_id, now() AS created_at, format('{\"f\": %%s}', v)::jsonb AS data FROM unnest(%s::text[]) WITH ORDINALITY AS t (v, n)) r"
+    )
+    for filters in EVERY_WORD:
+        node = parse(filters, regex=True)
+        for indexed in ((), [("f",)]):
+            for asked in (node, Not(node)):
+                condition, params = compile_sql(asked, SQL("r.data"), indexed=indexed)
+                here.execute(SQL("SELECT FROM {} WHERE {}").format(source, condition), [FOREIGN, *params])
+    for direction, expected in (("ASC", "7,6,3,4,2,1,5,8,9,10"), ("DESC", "10,9,8,5,1,2,4,3,6,7")):
+        order = order_sql(parse_sort({"field": "f", "direction": direction}), SQL("r"))
+        (found,) = here.execute(
+            SQL("SELECT string_agg(external_id, ',' ORDER BY {}) FROM {}").format(order.sql, source),
+            [*order.params, FOREIGN],
+        ).fetchone()
+        assert found == expected
+
+
+HOSTILE = [
+    "'; DROP TABLE x; --",
+    "%s",
+    "%(x)s",
+    "%",
+    "{}",
+    "{0}",
+    "\\",
+    "\\'",
+    '"',
+    "$1",
+    "$$",
+    "a' OR '1'='1",
+    "é\u2028",
+    "\x01",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_string_changes_no_syntax(here: psycopg.Connection, text: str) -> None:
+    data = [{text: text}, {text: {text: [text, {text: text}]}}, {"x": text}, {}]
+    for path in ([text], [text, text], [text, text, "1", text]):
+        for word in ("eq", "not_eq", "contains", "starts_with", "ends_with", "gte", "lt", "set"):
+            check_conditions(
+                here, data, {"field": path, "operator": word, "value": None if word == "set" else text}
+            )
+        check_conditions(here, data, {"field": path, "operator": "in", "value": [text, [text], {text: text}]})
+    if not text.startswith("$"):
+        for operand in (
+            text,
+            [text],
+            {"$ilike": text.replace("\\", "")},
+            {"$elemMatch": {"$eq": text}},
+            {"$all": [text]},
+        ):
+            check_mongo(here, data, {text: operand})
+    rows = [Row(text + str(n), NOON, NOON, document) for n, document in enumerate(data)]
+    check_order(here, rows, [(text, True), (f"{text}.{text}", False)], 1)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "options", "matched"),
+    [
+        ("^b", "", []), ("^b", "m", ["a\nb"]), ("a$", "", ["Aa"]), ("a$", "m", ["Aa", "a\nb"]),
+        ("a.b", "", []), ("a.b", "s", ["a\nb"]), ("a.b", "ms", ["a\nb"]), ("^aa$", "i", ["Aa"]), ("(?i)^AA$", "", ["Aa"]),
+        ("(?is)^A.B$", "", ["a\nb"]), ("A a # comment", "x", ["Aa"]), ("a a", "ix", ["Aa"]), ("^A", "", ["Aa"]), ("", "", ["Aa", "a\nb", "5"]),
+        ("[[:digit:]]", "", ["5"]),
+    ],
+)  # fmt: skip
+def test_a_regex_has_the_options_of_mongodb(
+    here: psycopg.Connection, pattern: str, options: str, matched: list[str]
+) -> None:
+    data = [{"f": text} for text in ("Aa", "a\nb", "5")] + [{"f": 5}, {"f": ["Aa"]}, {}]
+    node = parse({"f": {"$regex": pattern, "$options": options}}, regex=True)
+    found = in_sql(here, data, node)
+    assert [data[n]["f"] for n in found] == matched
+    assert in_sql(here, data, Not(node)) == [n for n in range(len(data)) if n not in found]
+
+
+def check_folding(connection: psycopg.Connection) -> None:
+    data = [{"f": text} for text in ("TITLE I", "title i", "t\u0131tle \u0131")]
+    for filters in ({"f": {"$ilike": "Title I"}}, {"f": {"$contains": "E I"}}):
+        assert in_sql(connection, data, parse(filters)) == [0, 1]
+
+
+def test_ascii_letters_fold(here: psycopg.Connection) -> None:
+    check_folding(here)
+
+
+@pytest.mark.slow
+def test_ascii_letters_fold_the_same_in_turkish(linguistic: psycopg.Connection) -> None:
+    linguistic.execute(
+        "CREATE DATABASE turkish TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'tr' LOCALE 'en_US.UTF-8'"
+    )
+    with psycopg.connect(**{**linguistic.info.get_parameters(), "dbname": "turkish"}) as turkish:
+        (folded,) = turkish.execute("SELECT lower('I')").fetchone()
+        assert folded == "\u0131"
+        check_folding(turkish)
+
+
+def test_json_null_in_a_column_is_nothing_at_all(here: psycopg.Connection) -> None:
+    for filters in ({"a": None}, {"a": {"$ne": None}}, {"a": {"$exists": True}}):
+        node = parse(filters)
+        condition, params = compile_sql(node, SQL("'null'::jsonb"))
+        (found,) = here.execute(SQL("SELECT {}").format(condition), params).fetchone()
+        assert found is predicate(node)(None)
