@@ -10,7 +10,7 @@ import typer
 
 from mastra_cli.cli import engine, failures
 from mastra_cli.cli.console import Console
-from mastra_cli.errors import Interrupted, Usage
+from mastra_cli.errors import Usage
 
 app = typer.Typer(
     name="mastra",
@@ -70,7 +70,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _terminated(number: int, frame: object) -> NoReturn:
-    raise Interrupted(f"ended by signal {signal.Signals(number).name}")
+    # As Ctrl-C: what waits for a server or a container already knows how to end cleanly on that.
+    raise KeyboardInterrupt(f"ended by signal {signal.Signals(number).name}")
 
 
 def _sentence(message: Any) -> str:

@@ -39,7 +39,7 @@ def exit_code(error: errors.MastraError) -> int:
 def report(console: Console, failure: BaseException) -> int:
     """Print a failure in the user's words; returns the exit status. What is no `MastraError` is our bug."""
     if isinstance(failure, KeyboardInterrupt):
-        failure = errors.Interrupted("interrupted")
+        failure = errors.Interrupted(str(failure) or "interrupted")
     if not isinstance(failure, errors.MastraError):
         failure = _unexpected(failure)
     code = exit_code(failure)
