@@ -69,8 +69,6 @@ def unpack(data: bytes | memoryview, kind: str) -> list[float] | dict[int, float
 
 def _floats(value: object, label: str) -> array[float]:
     """The value as C floats; a copy, free to be changed."""
-    if isinstance(value, array) and cast("array[Any]", value).typecode == "f":
-        return array("f", cast("array[float]", value))
     dtype = getattr(value, "dtype", None)
     if dtype is not None and str(dtype) == "float32" and hasattr(value, "tobytes"):
         if getattr(value, "ndim", 1) != 1:
@@ -78,7 +76,7 @@ def _floats(value: object, label: str) -> array[float]:
         numbers = array("f")
         numbers.frombytes(cast(Any, value).tobytes())
         return numbers
-    plain = _plain(cast(object, value), label)
+    plain = _plain(value, label)
     try:
         return array("f", plain)
     except (TypeError, ValueError, OverflowError):
@@ -180,7 +178,7 @@ def _all_zero(label: str) -> InvalidArgument:
 
 
 def _not_numbers(value: object, label: str) -> InvalidArgument:
-    if isinstance(value, (list, tuple)):
+    if _kind(value) in ("list", "tuple"):
         items = cast("list[object]", value)
         at = next((i for i, each in enumerate(items) if not _is_number(each)), None)
         if at is not None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from mastra_cli.errors import InvalidArgument
 
 __all__ = [
+    "BuildProgress",
     "Flat",
     "Hnsw",
     "IndexConfig",
@@ -89,6 +90,16 @@ class IndexStats:
     """The table with all its indexes."""
     ready: bool
     """False while the ANN index is not built: queries are exact until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    """How far the build of an ANN index has come."""
+
+    phase: str
+    """The server's word: "building index: loading tuples", ..."""
+    fraction: float
+    """Of the phase, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

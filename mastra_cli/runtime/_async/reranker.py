@@ -22,8 +22,8 @@ class Reranker:
     """Reorders the results of a query by meaning, vector score and position, each with its weight.
 
     `scorer` is a callable `(query, texts) -> list[float]` or `(query, text) -> float`, sync or async, or one
-    of `CohereScorer`, `CrossEncoderScorer`, `LLMScorer`; of those that take one text, `max_concurrency` run at
-    a time. When it fails or takes longer than `timeout` seconds in all, the original order comes back with
+    of `CohereScorer`, `CrossEncoderScorer`, `LLMScorer`; of those that take one text, `max_concurrency` run
+    at a time. When it fails or takes longer than `timeout` seconds in all, the original order comes back with
     `degraded=True`; with `on_error="raise"`: `ScorerFailed`, or `DeadlineExceeded`.
     """
 

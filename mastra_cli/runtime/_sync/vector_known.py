@@ -1,0 +1,125 @@
+# Generated from the _async twin by `nox -s sync`: edit that one.
+"""What `PgVector` knows of its indexes, and how it talks about them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mastra_cli.errors import (
+    Conflict,
+    DatabaseFailed,
+    ExtensionMissing,
+    InvalidArgument,
+    NotMigrated,
+    VectorIndexNotFound,
+)
+from mastra_cli.runtime._sync import waiting
+from mastra_cli.runtime._sync.session import Clock, Connected, Pool
+from mastra_cli.runtime.models_vector import Flat
+from mastra_cli.runtime.sql import statements, vectors
+from mastra_cli.runtime.vector_index import Index, checked_name, checked_schema, from_catalogue
+
+if TYPE_CHECKING:
+    from mastra_cli.runtime.fragments import Fragment
+
+T = TypeVar("T")
+
+VECTOR = statements("vector")
+
+_SOUND_VERSION = (0, 8, 4)
+# What is known of an index is asked for again after this time, and whenever the server contradicts it.
+_KNOWN, _UNFINISHED = 30.0, 2.0
+
+
+class Known(Connected):
+    """The indexes of one schema, as they were a moment ago."""
+
+    def __init__(
+        self,
+        *,
+        connection_string: str | None = None,
+        pool: Pool | None = None,
+        schema: str = "mastra",
+        timeout: float = 30.0,
+    ) -> None:
+        super().__init__(url=connection_string, pool=pool, timeout=timeout)
+        self._schema = checked_schema(schema)
+        self._indexes: dict[str, tuple[Index, float]] = {}
+        # Those in which more than one namespace was met: they are not asked as if there were one.
+        self._shared: set[str] = set()
+        self._warned = False
+
+    def _index(self, name: object, clock: Clock, *, fresh: bool = False) -> Index:
+        """The index of that name, as it was known a moment ago, or `VectorIndexNotFound`."""
+        known = self._indexes.get(checked_name(name, self._schema))
+        if known is not None and not fresh and monotonic() < known[1]:
+            return known[0]
+        index = self._found(str(name), clock)
+        if index is None:
+            raise not_found(str(name), self._schema)
+        return index
+
+    def _found(self, name: str, clock: Clock) -> Index | None:
+        parameters = {"schema": self._schema, "name": name}
+        row = self._pool.row(VECTOR["index"], parameters, timeout=clock)
+        if row is None:
+            self._indexes.pop(name, None)
+            return None
+        if row[0] is None or row[3] is None:
+            raise Conflict(
+                f"{self._schema}.{name} is a table, and no vector index",
+                hint="choose another name for the index",
+            )
+        index = from_catalogue(self._schema, name, row)
+        lasting = index.ready or isinstance(index.config, Flat)
+        self._indexes[name] = (index, monotonic() + (_KNOWN if lasting else _UNFINISHED))
+        self._warn_of_version(index.version)
+        return index
+
+    def _on(self, name: object, clock: Clock, work: Callable[[Index], waiting.Answer[T]]) -> T:
+        """What `work` answers for the index; once more when the index has become another meanwhile."""
+        known = self._index(name, clock)
+        try:
+            return work(known)
+        except (NotMigrated, DatabaseFailed, InvalidArgument, ExtensionMissing):
+            index = self._index(name, clock, fresh=True)
+            if index == known:
+                raise
+        return work(index)
+
+    def _rows(
+        self, fragment: Fragment, clock: Clock, *, writes: bool = False, prepare: bool | None = None
+    ) -> list[tuple[Any, ...]]:
+        parameters = fragment.params or None
+        return self._pool.rows(
+            vectors.whole(fragment), parameters, timeout=clock, writes=writes, prepare=prepare
+        )
+
+    def _row(self, fragment: Fragment, clock: Clock) -> tuple[Any, ...] | None:
+        found = self._rows(fragment, clock)
+        return found[0] if found else None
+
+    def _warn_of_version(self, version: tuple[int, ...]) -> None:
+        if version < _SOUND_VERSION and not self._warned:
+            self._warned = True
+            said = ".".join(map(str, version))
+            older = (
+                ""
+                if version >= (0, 8)
+                else "; it has no iterative scan: filtered queries are exact more often"
+            )
+            warnings.warn(
+                f"pgvector {said} on this server: before 0.8.4 a vacuum can damage an HNSW index, and "
+                f"inserts beside it can fail{older}. Update it: ALTER EXTENSION vector UPDATE, build_index()",
+                stacklevel=2,
+            )
+
+
+def not_found(name: str, schema: str) -> VectorIndexNotFound:
+    return VectorIndexNotFound(
+        f"there is no vector index {name} in the schema {schema}",
+        hint="list_indexes() shows those that are there; create_index() makes one",
+    )

@@ -1,0 +1,75 @@
+"""A statement put together once and filled many times: putting it together takes as long as a search does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import LiteralString, cast
+
+from psycopg.sql import SQL, Composable, Composed
+
+from mastra_cli.runtime.fragments import Fragment
+from mastra_cli.runtime.packed import Packed
+
+__all__ = ["CONDITION", "NAMESPACE", "TEXT", "VECTOR", "Shape"]
+
+
+class _Hole(Composable):
+    """Where a filter's condition goes."""
+
+    def __init__(self) -> None:
+        super().__init__("condition")
+
+    def as_bytes(self, context: object = None) -> bytes:
+        raise AssertionError("a statement with a hole in it is no statement")
+
+
+_HOLE = _Hole()
+# What is bound in its place when the shape is filled.
+VECTOR = Fragment(SQL("%s"), ("the vector",))
+NAMESPACE = Fragment(SQL("%s"), ("the namespace",))
+TEXT = Fragment(SQL("%s"), ("the text",))
+CONDITION = Fragment(_HOLE, ("the condition",))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The pieces of a statement between its holes, and what is bound to it, in order."""
+
+    pieces: tuple[SQL, ...]
+    params: tuple[object, ...]
+
+    @classmethod
+    def of(cls, fragment: Fragment) -> Shape:
+        texts = [""]
+        for part in _parts(fragment.sql):
+            if part is _HOLE:
+                texts.append("")
+            else:
+                texts[-1] += part.as_string(None)
+        # Made of literal text and quoted names by psycopg's own hand.
+        pieces = tuple(SQL(cast("LiteralString", text)) for text in texts)
+        return cls(pieces, fragment.params)
+
+    def fill(
+        self, packed: bytes, namespace: str, condition: Fragment | None, text: str | None = None
+    ) -> Fragment:
+        """The statement for this vector, namespace, condition and text."""
+        values = {
+            VECTOR.params: (Packed(packed),),
+            NAMESPACE.params: (namespace,),
+            TEXT.params: (text,),
+            CONDITION.params: condition.params if condition is not None else (),
+        }
+        params = [value for param in self.params for value in values[(param,)]]
+        if condition is None:
+            return Fragment(self.pieces[0], tuple(params))
+        sql: list[Composable] = [self.pieces[0]]
+        for piece in self.pieces[1:]:
+            sql += (condition.sql, piece)
+        return Fragment(Composed(sql), tuple(params))
+
+
+def _parts(sql: Composable) -> list[Composable]:
+    if isinstance(sql, Composed):
+        return [part for each in sql for part in _parts(each)]
+    return [sql]
