@@ -24,6 +24,7 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from mastra_cli.errors import DatabaseUnreachable, DeadlineExceeded, InvalidArgument
+from mastra_cli.runtime import timing
 from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.wire import Wire
 from mastra_cli.runtime.timing import Clock, checked_timeout
