@@ -68,5 +68,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL search_path = pg_catalog")
-    for table in ("sync_run", "records", "entity"):
-        op.execute(f"DROP TABLE mastra.{table}")
+    op.execute("DROP TABLE mastra.sync_run, mastra.records, mastra.entity")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import psycopg
-
-from mastra_cli.errors import NotMigrated, Usage, translate
+from mastra_cli.errors import NotMigrated, Usage
 from mastra_cli.local import preflight
-from mastra_cli.local.migrations_session import connect, reading
+from mastra_cli.local.migrations_session import reading, session
 
 # The server quotes the names; none is in a comment, where a line break in it would end the comment.
 _GRANTS = """
@@ -45,17 +43,14 @@ def grants_for(url: str, role: str) -> Grants:
         raise Usage(
             "--grants takes the name of one role, of 1 to 63 bytes", hint="name the application's own role"
         )
-    with connect(url) as connection:
+    with session(url) as connection:
         facts = preflight.look(connection)
         if not facts.revisions or facts.extension is None:
             raise NotMigrated(
                 "there is nothing to grant yet: the database is not migrated",
                 hint="run `mastra engine migrate`",
             )
-        try:
-            with reading(connection):
-                row = connection.execute(_GRANTS, {"role": role}).fetchone()
-        except psycopg.Error as error:
-            raise translate(error) from error
+        with reading(connection):
+            row = connection.execute(_GRANTS, {"role": role}).fetchone()
     assert row is not None
     return Grants(row[0], row[1], facts.revisions[0])

@@ -6,7 +6,7 @@ import io
 import random
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from mastra_cli.errors import (
 from mastra_cli.local import assets, preflight
 from mastra_cli.local.history import Plan, Revision, State, history, plan_for, state_of, target_of
 from mastra_cli.local.migrations_lock import Watch, held
-from mastra_cli.local.migrations_session import connect, guard, refuse_pooler
+from mastra_cli.local.migrations_session import connect, guard, refuse_pooler, session
 from mastra_cli.local.ready import wait_until_ready
 from mastra_cli.local.reporter import Reporter, Silent
 
@@ -59,7 +59,7 @@ class Migrated:
 def state(url: str, *, folder: Path | None = None) -> State:
     """Where the database stands; reads only, also where nothing was ever made. It is not waited for."""
     known = history(folder)
-    with connect(url) as connection:
+    with session(url) as connection:
         return state_of(known, preflight.look(connection).revisions)
 
 
@@ -67,7 +67,7 @@ def plan(url: str, *, to: str | None = None, folder: Path | None = None) -> Plan
     """What `migrate` would do; reads only. `SchemaTooNew` when the database is ahead of this package."""
     known = history(folder)
     target = target_of(known, to)
-    with connect(url) as connection:
+    with session(url) as connection:
         return plan_for(known, preflight.look(connection).revisions, target)
 
 
@@ -92,7 +92,7 @@ def migrate(
     known = history(folder)
     target = target_of(known, to)
     wait_until_ready(url, timeout=wait, report=report)
-    with connect(url) as connection:
+    with session(url) as connection:
         facts = preflight.look(connection)
         way = plan_for(known, facts.revisions, target)
         if not way.steps and facts.prepared:
@@ -123,7 +123,7 @@ def script(url: str, *, to: str | None = None, folder: Path | None = None) -> tu
     """What `migrate` would do from where the database stands, and the SQL for it; nothing is written."""
     known = history(folder)
     target = target_of(known, to)
-    with connect(url) as connection:
+    with session(url) as connection:
         facts = preflight.look(connection)
     way = plan_for(known, facts.revisions, target)
     prelude: list[str] = []
@@ -153,13 +153,12 @@ def _walk(
     url: str, lock: psycopg.Connection, way: Plan, report: Reporter, lock_timeout: float, folder: Path | None
 ) -> tuple[Applied, ...]:
     applied: list[Applied] = []
-    worker = connect(url)
-    guard(worker, lock_timeout=lock_timeout)
     doing = "undoing" if way.down else "applying"
     with (
+        closing(connect(url)) as worker,
         report.phase(f"{doing} {len(way.steps)} migration{'s' if len(way.steps) > 1 else ''}"),
         Watch(lock, worker, report, every=max(0.02, min(0.5, lock_timeout / 5))) as watch,
-        _sqlalchemy(worker) as connection,
+        _sqlalchemy(worker, lock_timeout) as connection,
     ):
         config = _config(folder, connection=connection, before_commit=watch.check)
         for step, lands in zip(way.steps, way.lands, strict=True):
@@ -219,10 +218,11 @@ def _failed(step: Revision, error: psycopg.Error) -> MastraError:
 
 
 @contextmanager
-def _sqlalchemy(worker: psycopg.Connection) -> Generator[Connection]:
+def _sqlalchemy(worker: psycopg.Connection, lock_timeout: float) -> Generator[Connection]:
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
+    guard(worker, lock_timeout=lock_timeout)
     worker.autocommit = False
     # The URL never passes through SQLAlchemy, which reads some of them otherwise than libpq does.
     engine = create_engine("postgresql+psycopg://", creator=lambda: worker, poolclass=NullPool)

@@ -55,6 +55,16 @@ def connect(url: str) -> psycopg.Connection:
 
 
 @contextmanager
+def session(url: str) -> Generator[psycopg.Connection]:
+    """`connect`, for a block: what the server reports in it is raised translated."""
+    try:
+        with connect(url) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+@contextmanager
 def reading(connection: psycopg.Connection) -> Generator[None]:
     """A transaction in which names mean what they say; good behind a transaction pooler too."""
     with connection.transaction():

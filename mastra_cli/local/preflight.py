@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import dict_row
 
-from mastra_cli.errors import ExtensionMissing, PermissionDenied, ReadOnly, ServerUnsupported, translate
+from mastra_cli.errors import ExtensionMissing, PermissionDenied, ReadOnly, ServerUnsupported
 from mastra_cli.local.migrations_session import reading
 
 OLDEST = 150000
@@ -24,9 +24,8 @@ SELECT quote_ident(current_user) AS role,
        v.oid IS NOT NULL AS versioned,
        coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(v.oid, 'SELECT'), false)
            AS may_read,
-       ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(c.relowner))
-               FROM pg_class c
-              WHERE c.relnamespace = n.oid AND NOT pg_has_role(c.relowner, 'USAGE')) AS other_owners,
+       CASE WHEN NOT pg_has_role(v.relowner, 'USAGE') THEN quote_ident(pg_get_userbyid(v.relowner)) END
+           AS other_owner,
        (SELECT quote_ident(s.nspname)
           FROM pg_extension e JOIN pg_namespace s ON s.oid = e.extnamespace
          WHERE e.extname = 'vector') AS extension
@@ -39,6 +38,8 @@ SELECT quote_ident(current_user) AS role,
 _REVISIONS = "SELECT version_num FROM mastra.alembic_version ORDER BY 1"
 
 _OFFERED = "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
+
+_EXTENSION = "CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class Facts:
     """Whether the version table is there."""
     may_read: bool
     """SELECT on the version table."""
-    other_owners: list[str]
-    """Who else owns something in the schema; not roles that this one is a member of."""
+    other_owner: str | None
+    """Who migrated it before, where that is a role that this one is no member of."""
     extension: str | None
     """The schema that pgvector is in; None: it is not in this database."""
     revisions: tuple[str, ...] = ()
@@ -82,23 +83,20 @@ def look(connection: psycopg.Connection) -> Facts:
             f"the database's encoding is {encoding}, and UTF8 is needed: it alone can store every text",
             hint="use another database: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0;",
         )
-    try:
-        with reading(connection), connection.cursor(row_factory=dict_row) as cursor:
-            row = cursor.execute(_FACTS).fetchone()
-            assert row is not None
-            if row["versioned"] and not row["may_read"]:
-                raise PermissionDenied(
-                    f"the role {row['role']} may not read the revision, mastra.alembic_version",
-                    hint=_for_an_admin(
-                        f"GRANT USAGE ON SCHEMA mastra TO {row['role']};",
-                        f"GRANT SELECT ON mastra.alembic_version TO {row['role']};",
-                    ),
-                )
-            if row["versioned"]:
-                row["revisions"] = tuple(r["version_num"] for r in cursor.execute(_REVISIONS))
-            return Facts(**row)
-    except psycopg.Error as error:
-        raise translate(error) from error
+    with reading(connection), connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_FACTS).fetchone()
+        assert row is not None
+        if row["versioned"] and not row["may_read"]:
+            raise PermissionDenied(
+                f"the role {row['role']} may not read the revision, mastra.alembic_version",
+                hint=_for_an_admin(
+                    f"GRANT USAGE ON SCHEMA mastra TO {row['role']};",
+                    f"GRANT SELECT ON mastra.alembic_version TO {row['role']};",
+                ),
+            )
+        if row["versioned"]:
+            row["revisions"] = tuple(r["version_num"] for r in cursor.execute(_REVISIONS))
+    return Facts(**row)
 
 
 def require_privileges(connection: psycopg.Connection, facts: Facts) -> None:
@@ -118,31 +116,36 @@ def require_privileges(connection: psycopg.Connection, facts: Facts) -> None:
         lacks += ["CREATE SCHEMA mastra;", f"GRANT USAGE, CREATE ON SCHEMA mastra TO {facts.role};"]
     elif facts.schema and not facts.may_use:
         lacks += [f"GRANT USAGE, CREATE ON SCHEMA mastra TO {facts.role};"]
-    lacks += [f"GRANT {owner} TO {facts.role};" for owner in facts.other_owners]
+    if facts.other_owner:
+        lacks += [f"GRANT {facts.other_owner} TO {facts.role};"]
     if lacks:
         # Whether this role may create the extension shows only when it tries, but the admin comes once.
         if facts.extension is None:
-            lacks += ["CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;"]
+            lacks += [_EXTENSION]
         raise PermissionDenied(
             f"the role {facts.role} may not migrate the database {facts.database}", hint=_for_an_admin(*lacks)
         )
 
 
 def prepare(connection: psycopg.Connection, facts: Facts) -> None:
-    """Make the schema and the extension where they are not there. Under the lock."""
+    """Make the schema and the extension where they are not there: both or none. Under the lock."""
     try:
-        # Not without looking: with IF NOT EXISTS too, CREATE SCHEMA needs CREATE on the database.
-        if not facts.schema:
-            connection.execute("CREATE SCHEMA IF NOT EXISTS mastra")
-        if facts.extension is None:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+        with connection.transaction():
+            # Not without looking: with IF NOT EXISTS too, CREATE SCHEMA needs CREATE on the database.
+            if not facts.schema:
+                connection.execute("CREATE SCHEMA IF NOT EXISTS mastra")
+            if facts.extension is None:
+                connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
     except psycopg.errors.InsufficientPrivilege as error:
         raise ExtensionMissing(
             f"the role {facts.role} may not create the extension pgvector in the database {facts.database}",
-            hint=_for_an_admin("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public;"),
+            hint=_for_an_admin(_EXTENSION),
         ) from error
-    except psycopg.Error as error:
-        raise translate(error) from error
+    except psycopg.errors.InvalidSchemaName as error:
+        raise ExtensionMissing(
+            f"pgvector has no schema to be made in: the database {facts.database} has no schema public",
+            hint=_for_an_admin("CREATE SCHEMA public;", _EXTENSION),
+        ) from error
 
 
 def _for_an_admin(*statements: str) -> str:

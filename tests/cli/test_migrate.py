@@ -210,7 +210,7 @@ def test_a_database_that_does_not_answer_is_waited_for(
     began = time.monotonic()
     failed = mastra("migrate", "--wait", "0.5")
     assert (failed.code, failed.out) == (5, "")
-    assert 0.3 < time.monotonic() - began < 4
+    assert 0.3 < time.monotonic() - began < 10
     assert re.fullmatch(
         rf"{WAITED}error: postgresql://me:\*\*\*@127\.0\.0\.1:\d+/x does not answer: .*; waited 0\.5 s\n"
         r" hint: .* \(DB_URL in the environment\)\n",
@@ -281,7 +281,7 @@ def test_a_wrong_password_fails_at_once(
     began = time.monotonic()
     failed = mastra("migrate")
     assert (failed.code, failed.out) == (5, "")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     masked = url.replace("postgres@", "scram:***@")
     assert failed.err == (
         f'{WAITED}error: {masked} refused the login: wrong password or user: password authentication failed for user "scram"\n'
@@ -331,15 +331,44 @@ def test_a_role_that_may_not_create_the_extension_gets_the_sql_for_an_admin(
     assert tables(url) == set()
 
 
-def test_a_schema_of_another_owner_gets_the_sql_for_an_admin(
+def test_a_database_without_the_schema_public_gets_the_sql_for_an_admin(
+    url: str, mastra: Mastra, server: Server
+) -> None:
+    psql(server, url, "DROP SCHEMA public")
+    refused = mastra("migrate")
+    script = "CREATE SCHEMA public;\nCREATE EXTENSION IF NOT EXISTS vector SCHEMA public;\n"
+    assert refused.code == 7
+    assert refused.err == (
+        f"{WAITED}error: pgvector has no schema to be made in: "
+        f"the database {url.rpartition('/')[2]} has no schema public\n"
+        f" hint: an admin runs this SQL in the database, then try again:\n{script}"
+    )
+    psql(server, url, script)
+    assert mastra("migrate").code == 0
+
+
+def test_nothing_is_left_when_the_extension_is_refused(url: str, role: str, mastra: Mastra) -> None:
+    with psycopg.connect(url) as c:
+        names = sql.Identifier(url.rpartition("/")[2]), sql.Identifier(role)
+        c.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(*names))
+    assert mastra("migrate").code == 7
+    with psycopg.connect(url) as c:
+        assert c.execute("SELECT FROM pg_namespace WHERE nspname = 'mastra'").fetchall() == []
+
+
+def test_a_schema_that_another_role_migrates_gets_the_sql_for_an_admin(
     url: str, role: str, mastra: Mastra, server: Server, admin: psycopg.Connection
 ) -> None:
     with psycopg.connect(url, autocommit=True) as c:
         c.execute("CREATE EXTENSION vector")
         c.execute("CREATE ROLE owner_of_schema")
         c.execute("CREATE SCHEMA mastra AUTHORIZATION owner_of_schema")
+        # A table that an application made for itself is no obstacle; the version table tells who migrates.
         c.execute("CREATE TABLE mastra.things ()")
-        c.execute("ALTER TABLE mastra.things OWNER TO owner_of_schema")
+        c.execute("CREATE TABLE mastra.alembic_version (version_num varchar(32) PRIMARY KEY)")
+        c.execute("ALTER TABLE mastra.alembic_version OWNER TO owner_of_schema")
+        c.execute("GRANT SELECT ON mastra.alembic_version TO PUBLIC")
+        c.execute("GRANT USAGE ON SCHEMA mastra TO PUBLIC")
     refused = mastra("migrate")
     script = refused.err.partition("try again:\n")[2]
     assert (refused.code, script) == (
@@ -560,6 +589,36 @@ def test_ctrl_c_while_waiting_ends_with_130(url: str) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "error: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by signal SIGTERM")]
+)
+def test_a_signal_in_the_middle_of_a_migration_rolls_it_back(
+    number: signal.Signals, words: str, url: str, mastra: Mastra
+) -> None:
+    mastra("migrate")
+    before = tables(url)
+    with psycopg.connect(url) as reader:
+        reader.execute(
+            sql.SQL("SELECT FROM {}").format(sql.Identifier("mastra", max(before - {"alembic_version"})))
+        )
+        process = start("migrate", "--to", "base", "--yes", "--lock-timeout", "30")
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("waiting for a lock that pid"):
+            assert process.poll() is None
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", f"error: {words}\n")
+    assert tables(url) == before
+    assert mastra("migrate").out == f"nothing to do: at {HEAD}\n"
+    with psycopg.connect(url) as c:
+        deadline = time.monotonic() + 10
+        query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        while c.execute(query).fetchall():
+            c.rollback()
+            assert time.monotonic() < deadline, "a session was left behind"
+            time.sleep(0.05)
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

@@ -28,10 +28,15 @@ def migrate(
         str | None, typer.Option(metavar="REV", help="Go to this revision: an id, `head` or `base`.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Undo migrations without asking.")] = False,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the database.")] = 60,
-    lock_wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for other migrations.")] = 60,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for the database.")
+    ] = 60,
+    lock_wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for other migrations.")
+    ] = 60,
     lock_timeout: Annotated[
-        float, typer.Option(min=0.001, help="Seconds to wait for a table's lock; tried four times.")
+        float,
+        typer.Option(min=0.001, metavar="SECONDS", help="Wait so long, four times, for a table's lock."),
     ] = 5,
 ) -> None:
     """Bring the database's schema to the newest revision. Safe to run in many places at once.
