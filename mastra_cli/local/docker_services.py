@@ -144,7 +144,7 @@ class Engine(Things):
         name = objects.container_name(self.config, service)
         self._check_ports(service, {p["PublicPort"] for p in old["Ports"] if p.get("PublicPort")})
         info = api.inspect_container(old["Id"])
-        declared = {mount.target for mount in service.mounts}
+        declared = {mount.target for mount in service.mounts if mount.source or mount.type == "tmpfs"}
         inherited = [
             (mount["Name"], mount["Destination"])
             for mount in info["Mounts"]

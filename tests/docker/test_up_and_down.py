@@ -368,12 +368,12 @@ def test_a_missing_bind_path_that_must_not_be_made_is_the_engines_word(place: Pl
 
 
 def test_external_things_that_are_not_there_are_named_with_the_command_that_makes_them(place: Place) -> None:
-    service = f"services: {{db: {{image: '{IMAGE}', volumes: ['v:/v'], networks: [n]}}}}\n"
-    text = service + "volumes: {v: {external: true, name: mastra-none}}\nnetworks: {n: }\n"
+    service = f"services: {{db: {{image: '{IMAGE}', volumes: ['vol:/v'], networks: [n]}}}}\n"
+    text = service + "volumes: {vol: {external: true, name: mastra-none}}\nnetworks: {n: }\n"
     with pytest.raises(DockerConfigInvalid) as caught:
         start(place.provider(text))
     assert caught.value.hint == "make it: `docker volume create mastra-none`"
-    text = service + "volumes: {v: }\nnetworks: {n: {external: true, name: mastra-none}}\n"
+    text = service + "volumes: {vol: }\nnetworks: {n: {external: true, name: mastra-none}}\n"
     with pytest.raises(DockerConfigInvalid) as caught:
         start(place.provider(text))
     assert caught.value.hint == "make it: `docker network create mastra-none`"
