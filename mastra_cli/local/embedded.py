@@ -58,6 +58,7 @@ class EmbeddedProvider:
         wheel.installation()
         self._check_wishes()
         with self._home.locked(timeout):
+            self._home.sweep()
             fresh = not self._home.exists()
             before = self._cluster.pid()
             if before is not None and self._cluster.port() != self._port:
@@ -67,6 +68,8 @@ class EmbeddedProvider:
             if self._cluster.pid() is None:
                 self._check_port()
                 if fresh:
+                    if self._home.lost():
+                        report.warn(f"the data in {self._home.data} is gone: this is a new, empty database")
                     with report.phase("making a Postgres data directory"):
                         self._cluster.build(self._user, self._password, timeout)
                 with report.phase(f"starting Postgres {wheel.MAJOR} on {HOST}:{self._port}"):
@@ -142,6 +145,8 @@ class EmbeddedProvider:
         try:
             self._cluster.start(self._port, max(1.0, end - time.monotonic()), wait=wait)
         except ServerFailed:
+            if self._cluster.pid() is not None and self._cluster.port() == self._port:
+                return  # it recovers still, or the `pg_ctl` of a command that was killed was faster
             self._check_port()  # somebody was faster: the server's bind is the last judge
             raise
 

@@ -64,8 +64,6 @@ class Cluster:
     def build(self, user: str, password: str, timeout: float) -> None:
         """`initdb` in a folder beside, then one rename: a kill at any instant leaves all of it or nothing."""
         home = self._home
-        for leftover in home.leftovers():
-            shutil.rmtree(leftover, ignore_errors=True)
         free = shutil.disk_usage(home.folder).free
         if free < _ROOM:
             raise ServerFailed(
@@ -168,11 +166,14 @@ class Cluster:
     ) -> tuple[int, str]:
         """The exit status and all that it printed. Ctrl-C does not reach it: it ends, or is killed, here."""
         account = self._home.account
-        lent: dict[str, Any] = {}
-        if sys.platform != "win32":
-            lent = {"umask": 0o077, "start_new_session": True}
+        # A session of its own: neither Ctrl-C nor a terminal that is closed reaches the server.
+        apart: dict[str, Any]
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+        else:
+            apart = {"umask": 0o077, "start_new_session": True}
             if account is not None:
-                lent |= {"user": account.uid, "group": account.gid, "extra_groups": []}
+                apart |= {"user": account.uid, "group": account.gid, "extra_groups": []}
         outside = environment()
         variables = {name: outside[name] for name in _VARIABLES if name in outside} | {"LC_ALL": "C"}
         binary = wheel.installation_for(account) / "bin" / program
@@ -180,10 +181,16 @@ class Cluster:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as source:
             source.write(stdin or b"")
             source.seek(0)
-            process: subprocess.Popen[Any] = subprocess.Popen(
-                [str(binary), *arguments], cwd=cwd, env=variables, stdin=source, stdout=output, stderr=output,
-                **lent,
-            )  # fmt: skip
+            try:
+                process: subprocess.Popen[Any] = subprocess.Popen(
+                    [str(binary), *arguments],
+                    cwd=cwd, env=variables, stdin=source, stdout=output, stderr=output, **apart,
+                )  # fmt: skip
+            except OSError as error:
+                raise ServerFailed(
+                    f"{binary} can not be run: {error.strerror}",
+                    hint="install mastra-cli again in an environment that this user may run programs from",
+                ) from error
             try:
                 code = process.wait(timeout)
             except subprocess.TimeoutExpired:

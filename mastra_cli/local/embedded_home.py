@@ -104,6 +104,10 @@ class Home:
             return ""
         return "\n".join(lines[-_LOG_LINES:])
 
+    def lost(self) -> bool:
+        """Whether the data that `.mastra/postgres` leads to is gone: a container's disk, say."""
+        return self.lent and self._link.is_symlink() and not self.data.is_dir()
+
     def _refuse_a_foreign_link(self) -> None:
         if not self.lent or not os.path.lexists(self._link):
             return
@@ -143,10 +147,17 @@ class Home:
                             hint="wait for it, or end it",
                         )
                     time.sleep(0.05)
-                with suppress(FileNotFoundError):
-                    if sys.platform == "win32" or os.fstat(file.fileno()).st_ino == path.stat().st_ino:
-                        yield
-                        return
+                if self._is_still(file, path):
+                    self.give(path)
+                    yield
+                    return
+
+    def _is_still(self, file: IO[bytes], path: Path) -> bool:
+        # The run that held the lock may have taken the folder away, and another made it anew.
+        try:
+            return sys.platform == "win32" or os.path.samestat(os.fstat(file.fileno()), path.stat())
+        except FileNotFoundError:
+            return False
 
     def _prepare(self) -> None:
         try:
@@ -168,8 +179,8 @@ class Home:
         """Take a finished data directory in, by one rename."""
         if self.data.is_dir() and not self.data.is_symlink():
             self.data.rmdir()  # it is empty
+        self._made.append(self.data)  # first: Ctrl-C may come between
         data.rename(self.data)
-        self._made.append(self.data)
         if self.lent:
             if self._link.is_dir() and not self._link.is_symlink():
                 self._link.rmdir()
@@ -183,23 +194,25 @@ class Home:
             for path in paths:
                 os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
-    def leftovers(self) -> list[Path]:
-        """Of runs that were killed while they made the data."""
-        return list(self.folder.glob("postgres.new-*"))
+    def sweep(self) -> None:
+        """Take away what runs left that were killed while they made the data."""
+        for leftover in self.folder.glob("postgres.new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def delete(self) -> None:
         """The data and all that belongs to it."""
-        self._remove([self.data, *self.leftovers(), self.log, self.log.with_name("postgres.log.1")])
+        self.sweep()
+        self._remove([self.data, self.log, self.log.with_name("postgres.log.1")])
         if self.lent:
             self._remove([self._link])
-        self._sweep((self.folder, self._state))
+        self._remove_empty((self.folder, self._state))
 
     def undo(self) -> None:
         """Remove what this object made."""
         if self.data in self._made:
             self._remove([self.data, self.log])
         self._remove([path for path in self._made if path == self._link])
-        self._sweep(path for path in (self.folder, self._state) if path in self._made)
+        self._remove_empty(path for path in (self.folder, self._state) if path in self._made)
         self._made.clear()
 
     def _remove(self, paths: Iterable[Path]) -> None:
@@ -215,7 +228,7 @@ class Home:
                 hint="run the command as the user that made it",
             ) from error
 
-    def _sweep(self, folders: Iterable[Path]) -> None:
+    def _remove_empty(self, folders: Iterable[Path]) -> None:
         for folder in folders:
             rest = {path.name for path in folder.iterdir()} if folder.is_dir() else {""}
             if rest <= {"lock", ".gitignore"}:
