@@ -41,16 +41,18 @@ def pull(client: Client, image: str, platform: str | None, report: Reporter) -> 
 
 
 def follow(image: str, items: Iterable[Mapping[str, Any]], report: Reporter) -> None:
-    """Draw a pull's stream; an `error` item ends it, for the engine answered 200 long before."""
-    for item in items:
-        if error := item.get("error"):
-            raise unavailable(image, str(error))
+    """Draw a pull's stream; an `error` item makes it fail, for the engine answered 200 long before."""
+    failure: str | None = None
+    for item in items:  # to its end: a stream that is left half read keeps its connection
+        failure = failure or item.get("error")
         layer, status = str(item.get("id", "")), str(item.get("status", ""))
         amount: Mapping[str, int] = item.get("progressDetail") or {}
         if layer and amount.get("total"):
             report.advance(layer, f"{layer} {status.lower()}", amount.get("current", 0), amount["total"])
         elif layer and status in ("Pull complete", "Already exists"):
             report.advance(layer, f"{layer} {status.lower()}", 1, 1)
+    if failure:
+        raise unavailable(image, failure)
 
 
 def unavailable(image: str, why: str) -> ImageUnavailable:

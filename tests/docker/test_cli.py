@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import docker
@@ -61,8 +62,8 @@ def test_add_with_an_engine_that_answers_makes_a_container(project: Path, mastra
     assert sorted(document["written"]) == [".env", ".gitignore", "mastra-pg.docker-compose.yaml"]
     assert stat.S_IMODE((project / ".env").stat().st_mode) == 0o600
     assert (project / ".gitignore").read_text() == ".env\n"
-    container = docker.from_env().containers.get(f"{identity}-db-1")
-    bindings = container.attrs["HostConfig"]["PortBindings"]
+    with closing(docker.from_env()) as client:
+        bindings = client.containers.get(f"{identity}-db-1").attrs["HostConfig"]["PortBindings"]
     assert bindings == {"5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
     values = env(project)
     assert values["POSTGRES_PASSWORD"] not in first.out + first.err
