@@ -14,7 +14,7 @@ from mastra_cli.errors import InvalidArgument
 from mastra_cli.runtime import batches
 from mastra_cli.runtime.identity import checked, objection
 from mastra_cli.runtime.models_memory import ExportedResource, Message, Thread, WorkingMemory
-from mastra_cli.runtime.parts import Part, dump_json, is_parts, parts_of, search_text, with_parts
+from mastra_cli.runtime.parts import Part, check_json, is_parts, json_text, parts_of, search_text, with_parts
 from mastra_cli.runtime.tokens import count_tokens
 from mastra_cli.runtime.tool_args import hash_tool_args
 
@@ -121,6 +121,8 @@ class Batch:
                     f"message {number} names no thread", hint="give thread_id, or set it on the message"
                 )
             id = checked(message.id, "the id of a message") if message.id else new_id()
+            check_json(message.content, "content")
+            check_json(message.tool_call_args, "tool_call_args")
             tokens = count_tokens(parts_of(message), counter)
             ready = replace(message, id=id, thread_id=checked(thread, "thread_id"), seq=0, tokens=tokens)
             # The same id twice: the later one is what is meant.
@@ -152,7 +154,7 @@ def _params(messages: Sequence[Message], texts: Sequence[str | None]) -> dict[st
 
 
 def _content_text(message: Message) -> str:
-    text = dump_json(message.content, "content")
+    text = json_text(message.content)
     if len(text) > batches.MAX_BYTES:
         raise InvalidArgument(f"the content of a message may have {batches.MAX_BYTES:,} bytes at most")
     return text
@@ -170,7 +172,7 @@ def _tool_fields(message: Message) -> str | None:
         return None if message.type == "text" else "{}"
     if not any(value is not None for value in said.values()) and message.type == "text":
         return None
-    return dump_json(said, "tool_call_args")
+    return json_text(said)
 
 
 def _calls(message: Message) -> list[tuple[str, str, str]]:
@@ -200,7 +202,7 @@ def _results(
             if _cacheable(part):
                 id = part["tool_call_id"]
                 name, digest = asked.get((message.thread_id, id), (None, None))
-                found.append((message.thread_id, id, name, digest, dump_json(part.get("result"), "result")))
+                found.append((message.thread_id, id, name, digest, json_text(part.get("result"))))
     return {name: [row[column] for row in found] for column, name in enumerate(_RESULT_COLUMNS)}
 
 

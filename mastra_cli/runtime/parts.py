@@ -16,6 +16,7 @@ Part = dict[str, Any]
 
 MAX_DEPTH = 500
 MAX_DIGITS = 4_000
+_TOO_LONG = 10**MAX_DIGITS
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/]*={0,2})")
 _MAGIC = (("/9j/", "image/jpeg"), ("iVBOR", "image/png"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
 
@@ -143,9 +144,13 @@ def as_base64(data: Any) -> Any:
 
 
 def dump_json(value: Any, where: str) -> str:
-    """JSON text from which the value is read back equal; what JSON can not hold is `InvalidArgument`."""
-    if not isinstance(value, str):
-        check_json(value, where)
+    """The value's JSON text; what JSON can not hold is `InvalidArgument`."""
+    check_json(value, where)
+    return json_text(value)
+
+
+def json_text(value: Any) -> str:
+    """The text of a checked value, from which it is read back equal."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
         text.encode()
@@ -156,6 +161,8 @@ def dump_json(value: Any, where: str) -> str:
 
 def check_json(value: Any, where: str) -> None:
     """`InvalidArgument` that names the place when the value is not JSON."""
+    if isinstance(value, str):
+        return
     stack: list[tuple[Any, str, int]] = [(value, where, 0)]
     while stack:
         item, path, depth = stack.pop()
@@ -172,7 +179,7 @@ def check_json(value: Any, where: str) -> None:
         elif isinstance(item, float):
             if item != item or item in (float("inf"), float("-inf")):
                 raise InvalidArgument(f"{path} is {item}, which JSON can not hold")
-        elif isinstance(item, int) and item.bit_length() > 3.33 * MAX_DIGITS:
+        elif isinstance(item, int) and abs(item) >= _TOO_LONG:
             raise InvalidArgument(f"{path} has more than {MAX_DIGITS:,} digits")
         elif not isinstance(item, str | int | None):
             raise InvalidArgument(

@@ -43,6 +43,7 @@ _HANGUL = 0x320141A024500D17FE00C7C014D86EBC019AC3403AF
 
 # Encoded bytes, a run of letters, up to three digits, a run of marks, or white space other than the single
 # space before a word.
+_MARKED = re.compile("[\u00c0-\u024f]")
 _PIECE = re.compile(r"[A-Za-z0-9+]{32,}|[A-Za-z]+|[0-9]{1,3}|[^A-Za-z0-9\s]+|\s{2,}|[^\S ]")
 
 
@@ -50,17 +51,20 @@ def estimate_tokens(text: str) -> int:
     """About how many tokens a model sees in the text; 0 for the empty text alone."""
     if not text:
         return 0
-    quarters = 0
+    quarters, letters = 0, 7
     if not text.isascii():
         quarters = sum(map(_QUARTERS.__getitem__, text))
+        if _MARKED.search(text):  # not English: the vocabularies know fewer of its words
+            letters = 4
         text = text.encode("ascii", "ignore").decode()
-    pieces = sum(map(_piece_cost, _PIECE.findall(text)))
+    pieces = sum(_piece_cost(piece, letters) for piece in _PIECE.findall(text))
     return max(1, pieces + (quarters + 3) // 4)
 
 
-def _piece_cost(piece: str) -> int:
+def _piece_cost(piece: str, letters: int) -> int:
+    """`letters`: how many of a word's make a token."""
     if piece.isalpha() and len(piece) < 32:
-        return (len(piece) + 8) // 9 if len(piece) < 19 else (len(piece) + 2) // 3
+        return -(-len(piece) // (letters if len(piece) < 19 else 3))
     if piece.isspace() or (piece.isdigit() and len(piece) <= 3):
         return 1
     if len(piece) >= 32 and piece[0].isalnum():

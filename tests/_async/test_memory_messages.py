@@ -1,0 +1,439 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""Messages: saved once, in order, lossless; read by the page; deleted."""
+
+import json
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from mastra_cli import PgMemory
+from mastra_cli.errors import Conflict, InvalidArgument, NotFound, ThreadNotFound
+from mastra_cli.runtime._async import waiting
+from mastra_cli.runtime._async.wire import Wire
+from mastra_cli.runtime.models_memory import Message
+from mastra_cli.runtime.tokens import estimate_tokens
+
+CALL = {"type": "tool-call", "tool_call_id": "c1", "tool_name": "weather", "args": {"city": "Paris"}}
+RESULT = {"type": "tool-result", "tool_call_id": "c1", "tool_name": "weather", "result": {"deg": 20}}
+
+
+@pytest.fixture
+async def memory(shared_database: str):
+    async with PgMemory(connection_string=shared_database, timeout=60.0) as memory:
+        yield memory
+
+
+@pytest.fixture
+async def thread(memory, me) -> str:
+    return (await memory.create_thread(resource_id=me)).id
+
+
+@pytest.fixture
+def trips(monkeypatch) -> list[int]:
+    """Grows with each request that goes to the server."""
+    made: list[int] = []
+    real = Wire.wait
+
+    async def wait(self, *args, **kwargs):
+        made.append(1)
+        return await real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Wire, "wait", wait)
+    return made
+
+
+async def stored(memory, thread: str) -> list[Message]:
+    return (await memory.get_messages(thread_id=thread)).messages
+
+
+def users(*texts: str) -> list[dict]:
+    return [{"role": "user", "content": text} for text in texts]
+
+
+async def totals(memory, thread: str) -> tuple[int, int]:
+    """What the thread's row says, seen from outside: a window of nothing but the newest turn."""
+    window = await memory.get_context_window(thread_id=thread)
+    return len(window) + window.dropped_messages, window.tokens + window.dropped_tokens
+
+
+# -- one message --------------------------------------------------------------------------------------------
+
+
+async def test_an_added_message_is_the_threads_next(memory, thread) -> None:
+    first = await memory.add_message(thread_id=thread, content="Hello there", role="user")
+    second = await memory.add_message(thread_id=thread, content="Hi", role="assistant")
+    assert (first.seq, second.seq) == (1, 2)
+    assert (first.role, first.type, first.content, first.thread_id) == ("user", "text", "Hello there", thread)
+    assert first.tokens == estimate_tokens("Hello there") > 0
+    assert first.created_at.tzinfo is not None
+    assert await stored(memory, thread) == [first, second]
+
+
+async def test_a_call_may_be_told_beside_the_content(memory, thread) -> None:
+    call = await memory.add_message(
+        thread_id=thread, content="Let me see", role="assistant", type="tool-call",
+        tool_names=["weather"], tool_call_args=[{"city": "Paris"}], tool_call_ids=["c1"],
+    )  # fmt: skip
+    answer = await memory.add_message(
+        thread_id=thread, content={"deg": 20}, role="tool", type="tool-result",
+        tool_names=["weather"], tool_call_ids=["c1"],
+    )  # fmt: skip
+    assert await stored(memory, thread) == [call, answer]
+    assert (call.content, call.tool_names) == ("Let me see", ["weather"])
+    assert call.tokens > estimate_tokens("Let me see")
+    await memory.add_message(thread_id=thread, content="?", role="user")
+    window = await memory.get_context_window(thread_id=thread, format="openai", max_tokens=0)
+    assert list(window) == [{"role": "user", "content": "?"}]
+    ui = (await memory.get_messages(thread_id=thread)).ui_messages[0]
+    assert ui["content"] == "Let me see"
+    assert ui["toolInvocations"] == [
+        {"state": "result", "toolCallId": "c1", "toolName": "weather", "args": {"city": "Paris"},
+         "result": {"deg": 20}}
+    ]  # fmt: skip
+
+
+async def test_a_thread_that_is_not_there_takes_no_message(memory, thread) -> None:
+    with pytest.raises(ThreadNotFound) as raised:
+        await memory.add_message(thread_id="nowhere", content="x", role="user")
+    assert raised.value.message == "no thread 'nowhere'"
+    assert raised.value.hint == "create_thread makes one; so does save_memory"
+    batch = [Message(thread_id=thread, content="a"), Message(thread_id="nowhere", content="b")]
+    with pytest.raises(ThreadNotFound):
+        await memory.save_messages(messages=batch)
+    assert await stored(memory, thread) == []
+
+
+async def test_the_threads_updated_at_moves_with_its_messages(memory, thread) -> None:
+    before = await memory.get_thread_by_id(thread_id=thread)
+    message = await memory.add_message(thread_id=thread, content="x", role="user")
+    after = await memory.get_thread_by_id(thread_id=thread)
+    assert after.updated_at == message.created_at > before.updated_at
+
+
+# -- batches, order -----------------------------------------------------------------------------------------
+
+
+async def test_a_batch_is_one_round_trip_and_keeps_its_order(memory, thread, trips) -> None:
+    await memory.open()
+    trips.clear()
+    saved = await memory.save_messages(thread_id=thread, messages=users(*map(str, range(100))))
+    assert len(trips) == 1
+    assert [m.seq for m in saved] == list(range(1, 101))
+    assert await stored(memory, thread) == saved
+    assert await memory.save_messages(thread_id=thread, messages=[]) == []
+
+
+async def test_concurrent_writers_take_gap_free_numbers_and_readers_see_no_hole(memory, thread, me) -> None:
+    back = datetime(2020, 1, 1, tzinfo=UTC)
+
+    async def work(writer: int) -> None:
+        if writer >= 16:
+            for _ in range(20):
+                seqs = [m.seq for m in await stored(memory, thread)]
+                assert seqs == list(range(1, len(seqs) + 1))
+            return
+        for n in range(10):
+            at = back if n % 3 == 0 else back - timedelta(seconds=n) if n % 3 == 1 else None
+            message = {"role": "user", "content": f"{writer}/{n}", "created_at": at}
+            await memory.save_messages(thread_id=thread, messages=[message] * (1 + n % 3))
+
+    await waiting.gather(work, range(18), limit=18)
+    messages = await stored(memory, thread)
+    assert [m.seq for m in messages] == list(range(1, 16 * 19 + 1))
+    for writer in range(16):
+        own = [m.content for m in messages if m.content.startswith(f"{writer}/")]
+        assert own == [f"{writer}/{n}" for n in range(10) for _ in range(1 + n % 3)]
+    assert await totals(memory, thread) == (len(messages), sum(m.tokens for m in messages))
+
+
+async def test_each_message_stands_for_itself_at_equal_timestamps(memory, thread) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    saved = await memory.save_messages(
+        thread_id=thread, messages=[{"role": "user", "content": "same", "created_at": at}] * 3
+    )
+    assert [m.created_at for m in saved] == [at] * 3
+    assert len({m.id for m in saved}) == 3
+    window = await memory.get_context_window(thread_id=thread, start_date=at, end_date=at)
+    assert list(window) == saved
+
+
+async def test_several_threads_in_one_call_are_locked_in_one_order(memory, me) -> None:
+    threads = [(await memory.create_thread(resource_id=me)).id for _ in range(4)]
+
+    async def work(writer: int) -> None:
+        order = threads[:] if writer % 2 else threads[::-1]
+        await memory.save_messages(
+            messages=[Message(thread_id=t, content=str(writer)) for t in order for _ in "ab"]
+        )
+
+    await waiting.gather(work, range(12), limit=12)
+    for thread in threads:
+        assert [m.seq for m in await stored(memory, thread)] == list(range(1, 25))
+
+
+# -- identity -----------------------------------------------------------------------------------------------
+
+
+async def test_saving_the_same_again_is_no_op(memory, thread, shared_database) -> None:
+    given = [{"id": "m1", "role": "user", "content": [{"type": "text", "text": "é\ud800"}]},
+             {"id": "m2", "role": "assistant", "content": [CALL]}]  # fmt: skip
+    first = await memory.save_messages(thread_id=thread, messages=given)
+    before = await memory.get_thread_by_id(thread_id=thread)
+    assert await memory.save_messages(thread_id=thread, messages=given) == first
+    assert await memory.save_messages(messages=first) == first
+    assert await memory.get_thread_by_id(thread_id=thread) == before
+    with psycopg.connect(shared_database) as c:
+        versions = c.execute("SELECT version FROM mastra.message WHERE thread_id = %s", [thread]).fetchall()
+    assert versions == [(1,), (1,)]
+
+
+async def test_an_id_that_is_there_is_replaced_in_place(memory, thread) -> None:
+    await memory.save_messages(
+        thread_id=thread, messages=[{**m, "id": str(n)} for n, m in enumerate(users(*"abc"))]
+    )
+    [changed, added] = await memory.save_messages(
+        thread_id=thread, messages=[{"id": "1", "role": "user", "content": "B" * 400}, *users("d")]
+    )
+    assert (changed.seq, added.seq) == (2, 4)
+    found = await stored(memory, thread)
+    assert [m.content for m in found] == ["a", "B" * 400, "c", "d"]
+    assert found[1] == changed
+    assert await totals(memory, thread) == (4, sum(m.tokens for m in found))
+
+
+async def test_the_same_id_twice_in_a_batch_is_one_message_the_later_wins(memory, thread) -> None:
+    saved = await memory.save_messages(
+        thread_id=thread,
+        messages=[{"id": "x", "role": "user", "content": "old"}, *users("y"), {"id": "x", "role": "user", "content": "new"}],
+    )  # fmt: skip
+    assert [(m.id, m.seq) for m in saved if m.id == "x"] == [("x", 1), ("x", 1)]
+    assert [m.content for m in await stored(memory, thread)] == ["new", "y"]
+
+
+async def test_the_same_new_id_from_many_writers_is_one_message(memory, thread) -> None:
+    async def work(writer: int) -> int:
+        saved = await memory.save_messages(
+            thread_id=thread, messages=[{"id": "one", "role": "user", "content": str(writer)}, *users("x")]
+        )
+        return saved[1].seq
+
+    seqs = await waiting.gather(work, range(12), limit=12)
+    found = await stored(memory, thread)
+    assert [m.seq for m in found] == list(range(1, 14))
+    assert sorted([next(m.seq for m in found if m.id == "one"), *seqs]) == list(range(1, 14))
+    assert await totals(memory, thread) == (13, sum(m.tokens for m in found))
+
+
+async def test_replacing_and_deleting_at_once_keeps_the_totals_right(memory, thread) -> None:
+    await memory.save_messages(
+        thread_id=thread, messages=[{**m, "id": str(n)} for n, m in enumerate(users(*"abcdef"))]
+    )
+
+    async def work(writer: int) -> None:
+        dice = random.Random(writer)
+        for _ in range(8):
+            id = str(dice.randrange(6))
+            if dice.random() < 0.3:
+                await memory.delete_message(message_id=id, thread_id=thread)
+            else:
+                text = "word " * dice.randrange(1, 50)
+                await memory.save_messages(
+                    thread_id=thread, messages=[{"id": id, "role": "user", "content": text}]
+                )
+
+    await waiting.gather(work, range(10), limit=10)
+    found = await stored(memory, thread)
+    assert await totals(memory, thread) == (len(found), sum(m.tokens for m in found))
+
+
+async def test_threads_can_be_copied_and_a_message_of_one_never_touches_another(memory, thread, me) -> None:
+    saved = await memory.save_messages(thread_id=thread, messages=users("a", "b"))
+    copy = (await memory.create_thread(resource_id=me)).id
+    copied = await memory.save_messages(messages=saved, thread_id=copy)
+    assert [(m.id, m.content, m.thread_id) for m in copied] == [(m.id, m.content, copy) for m in saved]
+    await memory.save_messages(messages=[replace(copied[0], content="changed")])
+    assert await stored(memory, thread) == saved
+
+
+# -- lossless -----------------------------------------------------------------------------------------------
+
+DEEP: list = []
+for _ in range(400):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "a\0b", "\ud83d alone", "😀 ✓ 漢字", {"b": 1, "a": [1.0, 1, -0.5, 1e300, 10**100, True, None]}, {"a\0": "\udfff"},
+     DEEP, [], {}, 0, None, ["not parts", 1], [{"type": "own", "x": [None]}]],
+    ids=lambda v: repr(v)[:20],
+)  # fmt: skip
+async def test_any_json_comes_back_equal(memory, thread, value) -> None:
+    told = [{"type": "tool-result", "tool_call_id": "c\0", "tool_name": "t", "result": value}]
+    args = [{"type": "tool-call", "tool_call_id": "c", "tool_name": "t", "args": value}]
+    saved = [
+        await memory.add_message(thread_id=thread, content=value, role="user"),
+        await memory.add_message(thread_id=thread, content=value, role="tool", type="tool-result", tool_call_ids=["c"]),
+        *await memory.save_messages(thread_id=thread, messages=[{"role": "tool", "content": told},
+                                                                {"role": "assistant", "content": args}]),
+    ]  # fmt: skip
+    found = await stored(memory, thread)
+    assert [m.content for m in found] == [value, value, told, args]
+    assert json.dumps([m.content for m in found]) == json.dumps([value, value, told, args])
+    assert found == saved
+
+
+async def test_every_role_and_part_comes_back_equal(memory, thread) -> None:
+    image = {"type": "image", "image": "aGk=", "media_type": "image/png"}
+    file = {"type": "file", "data": "aGk=", "media_type": "text/plain", "filename": "a.txt"}
+    given = [("system", "be terse"), ("user", [{"type": "text", "text": "see"}, image, file]),
+             ("assistant", [{"type": "text", "text": "hm"}, CALL, {**CALL, "tool_call_id": "c2"}]),
+             ("tool", [RESULT, {**RESULT, "tool_call_id": "c2", "is_error": True}]),
+             ("assistant", [{"type": "thinking", "thinking": "x", "signature": "y"}])]  # fmt: skip
+    saved = await memory.save_messages(
+        thread_id=thread, messages=[{"role": role, "content": content} for role, content in given]
+    )
+    found = await stored(memory, thread)
+    assert [(m.role, m.content) for m in found] == given
+    assert [m.type for m in found] == ["text", "text", "tool-call", "tool-result", "text"]
+    assert found[2].tool_call_ids == found[3].tool_call_ids == ["c1", "c2"]
+    assert found[2].tool_call_args == [{"city": "Paris"}] * 2
+    assert all(m.tokens > 0 for m in found)
+    assert found == saved
+
+
+async def test_a_result_of_five_megabytes_comes_back_equal(memory, thread) -> None:
+    rows = [{"id": n, "text": "lorem ipsum \0 dolor " * 20} for n in range(12_000)]
+    assert len(json.dumps(rows)) > 5_000_000
+    await memory.save_messages(
+        thread_id=thread, messages=[{"role": "tool", "content": [{**RESULT, "result": rows}]}]
+    )
+    assert (await stored(memory, thread))[0].content[0]["result"] == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (float("nan"), "content is nan, which JSON can not hold"),
+        ({"a": {1: 2}}, "content.a has a key that is not a str: 1"),
+        ([datetime(2026, 1, 1, tzinfo=UTC)], "content[0] is a datetime, which is not JSON"),
+        (10**4000, "content has more than 4,000 digits"),
+        (json.loads("[" * 502 + "]" * 502), "content is nested deeper than 500"),
+    ],
+    ids=["nan", "key", "datetime", "digits", "depth"],
+)  # fmt: skip
+async def test_what_json_can_not_hold_is_refused_before_anything_is_written(
+    memory, thread, content, words
+) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.save_messages(
+            thread_id=thread, messages=[*users("fine"), {"role": "user", "content": content}]
+        )
+    assert raised.value.message.endswith(words)
+    assert await stored(memory, thread) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"role": "user", "content": "x", "id": "\0"}, "the id of a message holds NUL"),
+        ({"role": "robot", "content": "x"}, "message 0: the role of a message must be"),
+        ("hello", "message 0: this is no message: 'hello'"),
+    ],
+)
+async def test_what_is_no_message_is_refused(memory, thread, message, words) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.save_messages(thread_id=thread, messages=message)
+    assert raised.value.message.startswith(words)
+
+
+async def test_a_message_must_name_its_thread(memory) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.save_messages(messages=users("x"))
+    assert raised.value.message == "message 0 names no thread"
+
+
+# -- pages --------------------------------------------------------------------------------------------------
+
+
+async def test_pages_of_a_thread_in_both_directions(memory, thread) -> None:
+    ids = [m.id for m in await memory.save_messages(thread_id=thread, messages=users(*"0123456789"))]
+
+    async def page(**arguments) -> tuple[str, bool]:
+        found = await memory.get_messages(thread_id=thread, **arguments)
+        assert [m["content"] for m in found.ui_messages] == [m.content for m in found.messages]
+        return "".join(m.content for m in found.messages), found.has_more
+
+    assert await page() == ("0123456789", False)
+    assert await page(last=3) == ("789", True)
+    assert await page(last=10) == ("0123456789", False)
+    assert await page(limit=3) == ("012", True)
+    assert await page(before=ids[5], limit=2) == ("34", True)
+    assert await page(before=ids[2], limit=2) == ("01", False)
+    assert await page(after=ids[5], limit=2) == ("67", True)
+    assert await page(after=ids[7], limit=2) == ("89", False)
+    assert await page(after=ids[9]) == ("", False)
+    assert await page(after=ids[2], before=ids[6]) == ("345", False)
+    assert await page(after=ids[2], before=ids[6], limit=2) == ("34", True)
+    assert await page(before=ids[6], last=2) == ("45", True)
+    assert await page(limit=0) == ("", True)
+
+
+async def test_an_unknown_thread_has_no_messages_and_an_unknown_message_no_neighbours(memory, thread) -> None:
+    found = await memory.get_messages(thread_id="nowhere", before="x", limit=5)
+    assert (found.messages, found.ui_messages, found.has_more) == ([], [], False)
+    with pytest.raises(NotFound) as raised:
+        await memory.get_messages(thread_id=thread, after="gone", limit=5)
+    assert raised.value.message == f"the thread {thread!r} has no message 'gone'"
+    with pytest.raises(InvalidArgument, match="last and limit are both given"):
+        await memory.get_messages(thread_id=thread, last=1, limit=1)
+    with pytest.raises(InvalidArgument, match="last must be a whole number, 0 or more, and is -1"):
+        await memory.get_messages(thread_id=thread, last=-1)
+
+
+# -- deleting -----------------------------------------------------------------------------------------------
+
+
+async def test_a_deletion_leaves_a_hole_that_is_never_filled(memory, thread) -> None:
+    saved = await memory.save_messages(thread_id=thread, messages=users(*"abc"))
+    assert await memory.delete_message(message_id=saved[2].id) == 1
+    assert await memory.delete_messages(message_ids=[saved[0].id, saved[0].id, "gone"], thread_id=thread) == 1
+    assert await memory.delete_messages(message_ids=[]) == 0
+    await memory.add_message(thread_id=thread, content="d", role="user")
+    found = await stored(memory, thread)
+    assert [(m.seq, m.content) for m in found] == [(2, "b"), (4, "d")]
+    assert await totals(memory, thread) == (2, sum(m.tokens for m in found))
+
+
+async def test_an_id_in_several_threads_is_deleted_only_where_it_is_said(memory, thread, me) -> None:
+    other = (await memory.create_thread(resource_id=me)).id
+    id = f"twice-{me}"
+    for each in (thread, other):
+        await memory.save_messages(
+            thread_id=each, messages=[{"id": id, "role": "user", "content": "x"}, *users("y")]
+        )
+    with pytest.raises(Conflict) as raised:
+        await memory.delete_messages(message_ids=[(await stored(memory, thread))[1].id, id])
+    assert raised.value.message == f"the message id {id!r} stands in several threads"
+    assert len(await stored(memory, thread)) == len(await stored(memory, other)) == 2
+    assert await memory.delete_message(message_id=id, thread_id=other) == 1
+    assert await memory.delete_message(message_id=id) == 1
+    with pytest.raises(InvalidArgument, match="message_ids must be a list of ids, and is a str"):
+        await memory.delete_messages(message_ids="abc")
+
+
+async def test_no_input_becomes_sql(memory, me) -> None:
+    for hostile in ("'; DROP TABLE mastra.thread; --", "%(ids)s", "\\", '"', "$1", "%s"):
+        thread = (await memory.create_thread(resource_id=f"{hostile}{me}", title=hostile)).id
+        await memory.save_messages(
+            thread_id=thread, messages=[{"id": hostile, "role": "user", "content": hostile}]
+        )
+        assert [m.content for m in await stored(memory, thread)] == [hostile]
+        assert [r.message.id for r in await memory.recall(query=f"{hostile} x", thread_id=thread)] in (
+            [hostile],
+            [],
+        )
+        assert await memory.delete_message(message_id=hostile, thread_id=thread) == 1

@@ -1,0 +1,209 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""Threads of the memory, and what belongs to a resource as a whole."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from mastra_cli import PgMemory
+from mastra_cli.errors import Conflict, InvalidArgument, InvalidCursor, NotMigrated, ThreadNotFound
+from mastra_cli.runtime._async import waiting
+from mastra_cli.runtime.models_memory import DeletedResource, Pruned, Thread
+
+
+@pytest.fixture
+async def memory(shared_database: str):
+    async with PgMemory(connection_string=shared_database) as memory:
+        yield memory
+
+
+async def test_a_thread_is_created_and_found(memory, me) -> None:
+    made = await memory.create_thread(resource_id=me, title="Trip", metadata={"a": [1, 2.5, None]})
+    assert (made.resource_id, made.title, made.metadata) == (me, "Trip", {"a": [1, 2.5, None]})
+    assert made.created_at.tzinfo is not None
+    assert made.created_at == made.updated_at
+    assert await memory.get_thread_by_id(thread_id=made.id) == made
+    assert await memory.get_thread_by_id(thread_id="nobody's") is None
+
+
+async def test_an_id_that_is_there_is_a_conflict(memory, me) -> None:
+    await memory.create_thread(resource_id=me, thread_id=f"t-{me}")
+    with pytest.raises(Conflict) as raised:
+        await memory.create_thread(resource_id=me, thread_id=f"t-{me}")
+    assert raised.value.message == f"there is a thread 't-{me}' already"
+    assert raised.value.hint == "leave thread_id out for a new one"
+
+
+async def test_threads_of_a_resource_come_newest_first(memory, me) -> None:
+    made = [await memory.create_thread(resource_id=me) for _ in range(4)]
+    await memory.add_message(thread_id=made[0].id, content="x", role="user")
+    found = await memory.get_threads_by_resource_id(resource_id=me)
+    assert [t.id for t in found] == [t.id for t in reversed(made)]
+    assert await memory.get_threads_by_resource_id(resource_id="nobody") == []
+
+
+@pytest.mark.parametrize("order_by", ["updated_at", "created_at"])
+async def test_each_thread_appears_once_in_a_walk_of_pages(memory, me, order_by) -> None:
+    made = [await memory.create_thread(resource_id=me, metadata={"n": n % 2}) for n in range(7)]
+    await memory.add_message(thread_id=made[2].id, content="x", role="user")
+    seen, cursor = [], None
+    while True:
+        page = await memory.list_threads(resource_id=me, order_by=order_by, limit=3, cursor=cursor)
+        seen += [t.id for t in page.items]
+        if (cursor := page.next_cursor) is None:
+            break
+    order = [6, 5, 4, 3, 2, 1, 0] if order_by == "created_at" else [2, 6, 5, 4, 3, 1, 0]
+    assert seen == [made[n].id for n in order]
+    odd = await memory.list_threads(resource_id=me, metadata={"n": 1}, order_by=order_by)
+    assert sorted(t.id for t in odd.items) == sorted(made[n].id for n in (1, 3, 5))
+    everyone = await memory.list_threads(order_by=order_by, limit=1000)
+    assert {t.id for t in made} <= {t.id for t in everyone.items}
+
+
+async def test_a_cursor_of_another_list_is_refused(memory, me) -> None:
+    for _ in range(2):
+        await memory.create_thread(resource_id=me)
+    page = await memory.list_threads(resource_id=me, limit=1)
+    with pytest.raises(InvalidCursor):
+        await memory.list_threads(resource_id=me, limit=1, order_by="created_at", cursor=page.next_cursor)
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.list_threads(order_by="title")
+    assert raised.value.message == 'order_by must be "updated_at" or "created_at", and is \'title\''
+
+
+async def test_a_saved_thread_is_inserted_or_replaced_but_never_taken_over(memory, me) -> None:
+    at = datetime(2020, 1, 2, tzinfo=UTC)
+    given = Thread(id=f"s-{me}", resource_id=me, title="a", metadata={"x": 1}, created_at=at, updated_at=at)
+    assert await memory.save_thread(thread=given) == given
+    again = await memory.save_thread(thread={"id": f"s-{me}", "resource_id": me, "title": "b"})
+    assert (again.title, again.metadata, again.created_at) == ("b", None, at)
+    assert again.updated_at > at
+    with pytest.raises(Conflict, match="is another resource's"):
+        await memory.save_thread(thread=Thread(id=f"s-{me}", resource_id="other", title="mine"))
+    assert (await memory.get_thread_by_id(thread_id=f"s-{me}")).title == "b"
+
+
+async def test_an_update_sets_the_title_and_lays_keys_over_the_metadata(memory, me) -> None:
+    thread = await memory.create_thread(resource_id=me, title="a", metadata={"x": 1, "y": 2})
+    changed = await memory.update_thread(thread_id=thread.id, title="b", metadata={"y": 3})
+    assert (changed.title, changed.metadata) == ("b", {"x": 1, "y": 3})
+    assert changed.updated_at > thread.updated_at
+    assert (await memory.update_thread(thread_id=thread.id)).title == "b"
+    with pytest.raises(ThreadNotFound) as raised:
+        await memory.update_thread(thread_id="nobody's", title="x")
+    assert raised.value.message == 'no thread "nobody\'s"'
+
+
+async def test_a_deleted_thread_takes_everything_of_it_along(memory, me, shared_database) -> None:
+    thread = await memory.create_thread(resource_id=me)
+    await memory.add_message(thread_id=thread.id, content="hello", role="user")
+    await memory.save_tool_result(thread_id=thread.id, tool_name="t", tool_args={}, value=1)
+    await memory.update_working_memory(resource_id=me, thread_id=thread.id, value="x")
+    assert await memory.delete_thread(thread_id=thread.id) is True
+    assert await memory.delete_thread(thread_id=thread.id) is False
+    with psycopg.connect(shared_database) as c:
+        left = c.execute(
+            "SELECT (SELECT count(*) FROM mastra.message WHERE thread_id = %(id)s) +"
+            " (SELECT count(*) FROM mastra.tool_result WHERE owner_id = %(id)s) +"
+            " (SELECT count(*) FROM mastra.working_memory WHERE thread_id = %(id)s)", {"id": thread.id}
+        ).fetchone()  # fmt: skip
+    assert left == (0,)
+
+
+async def test_a_resource_is_exported_and_deleted_whole_with_counts(memory, me) -> None:
+    threads = [await memory.create_thread(resource_id=me) for _ in range(2)]
+    other = await memory.create_thread(resource_id=f"not-{me}")
+    for thread in (*threads, other):
+        for text in ("a", "b"):
+            await memory.add_message(thread_id=thread.id, content=text, role="user")
+    await memory.save_tool_result(thread_id=threads[0].id, tool_name="t", tool_args={}, value=[1])
+    await memory.save_tool_result(
+        thread_id=threads[0].id, tool_name="t", tool_args={}, value=2, scope="resource"
+    )
+    await memory.update_working_memory(resource_id=me, value={"name": "Ann"})
+    await memory.update_working_memory(resource_id=me, thread_id=threads[1].id, value="x")
+    export = await memory.export_resource(resource_id=me)
+    assert export.counts == {"threads": 2, "messages": 4, "working_memory": 2, "tool_results": 2}
+    assert [t.id for t in export.threads] == sorted(t.id for t in threads)
+    assert [(m.thread_id, m.seq, m.content) for m in export.messages] == [
+        (id, seq, text) for id in sorted(t.id for t in threads) for seq, text in ((1, "a"), (2, "b"))
+    ]
+    assert {k: w.value for k, w in export.working_memory.items()} == {
+        None: {"name": "Ann"},
+        threads[1].id: "x",
+    }
+    assert {r["thread_id"]: r["value"] for r in export.tool_results} == {None: 2, threads[0].id: [1]}
+    assert await memory.delete_resource(resource_id=me) == DeletedResource(2, 4, 2, 2)
+    assert (await memory.export_resource(resource_id=me)).counts == dict.fromkeys(export.counts, 0)
+    assert len((await memory.get_messages(thread_id=other.id)).messages) == 2
+    assert await memory.delete_resource(resource_id=me) == DeletedResource(0, 0, 0, 0)
+
+
+async def test_whole_threads_are_pruned_by_their_last_update(database: str) -> None:
+    old = datetime(2020, 1, 1, tzinfo=UTC)
+    async with PgMemory(connection_string=database) as memory:
+        for n in range(205):
+            await memory.save_thread(
+                thread=Thread(
+                    id=f"old{n}", resource_id="r", created_at=old, updated_at=old + timedelta(days=n)
+                )
+            )
+        kept = await memory.create_thread(resource_id="r")
+        await memory.add_message(thread_id=kept.id, content="x", role="user")
+        await memory.save_messages(thread_id="old0", messages=[{"role": "user", "content": "revived"}])
+        await memory.save_tool_result(thread_id=kept.id, tool_name="t", tool_args={}, value=1, ttl=0.001)
+        with psycopg.connect(database, autocommit=True) as c:
+            c.execute("INSERT INTO mastra.message SELECT 'old1', 1, 'm', 'user', 'text', '\"x\"', NULL, NULL, 1, 1,"
+                      " NULL, now()")  # fmt: skip
+            c.execute("UPDATE mastra.thread SET message_count = 1 WHERE id = 'old1'")
+        await waiting.sleep(0.01)
+        expected = Pruned(threads=204, messages=1, tool_results=1)
+        assert await memory.prune(older_than=timedelta(days=30), dry_run=True) == expected
+        assert await memory.prune(older_than=datetime.now(UTC) - timedelta(days=30)) == expected
+        assert await memory.prune(older_than=timedelta(days=30)) == Pruned(0, 0, 0)
+        assert {t.id for t in await memory.get_threads_by_resource_id(resource_id="r")} == {kept.id, "old0"}
+        with pytest.raises(InvalidArgument, match="older_than must be an aware datetime"):
+            await memory.prune(older_than=datetime(2020, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"resource_id": ""}, "resource_id is empty"),
+        ({"resource_id": "a\0"}, "resource_id holds NUL"),
+        (
+            {"resource_id": "r", "thread_id": "x" * 1025},
+            "thread_id has 1025 bytes, and at most 1024 are allowed",
+        ),
+        ({"resource_id": "r", "title": "\ud800"}, "title must be a str without NUL and lone surrogates"),
+        ({"resource_id": "r", "title": 5}, "title must be a str without NUL and lone surrogates"),
+        ({"resource_id": "r", "metadata": []}, "metadata must be a dict, and is a list"),
+        ({"resource_id": "r", "metadata": {"a": "\0"}}, "metadata can not be stored: data.a holds NUL"),
+    ],
+)
+async def test_what_can_not_be_a_thread_is_refused(memory, arguments, words) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.create_thread(**arguments)
+    assert raised.value.message == words
+
+
+async def test_a_database_that_was_never_migrated_says_so(empty_database: str) -> None:
+    async with PgMemory(connection_string=empty_database) as memory:
+        with pytest.raises(NotMigrated) as raised:
+            await memory.create_thread(resource_id="r")
+    assert raised.value.hint == "run `mastra engine migrate`"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"max_tokens": -1}, "max_tokens must be a whole number, 0 or more, and is -1"),
+        ({"token_counter": 5}, "token_counter must be a callable, text to number of tokens"),
+        ({"embedder": 5}, "embedder must be a callable, texts to vectors"),
+    ],
+)
+def test_what_can_not_be_an_option_is_refused(options, words) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        PgMemory(connection_string="postgresql://x/x", **options)
+    assert raised.value.message == words
