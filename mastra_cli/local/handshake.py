@@ -12,6 +12,7 @@ import secrets
 import socket
 import ssl
 import struct
+import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pathlib import Path
 _PROTOCOL = 3 << 16
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _LONGEST_MESSAGE = 1 << 16
+_MOST_ROUNDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def greet(parameters: Mapping[str, str], *, timeout: float) -> Outcome:
     except ssl.SSLError as error:
         verification = getattr(error, "verify_message", None)
         return NoTls(str(verification or error.reason or "the TLS handshake failed"))
-    except _NotPostgres:
+    except (_NotPostgres, struct.error, KeyError):
         return Stranger()
     except TimeoutError:
         return Silent("no answer in time")
@@ -110,6 +112,8 @@ def _secure(connection: socket.socket, parameters: Mapping[str, str]) -> socket.
                 reason = getattr(error, "strerror", None) or "it holds no certificate"
                 return NoTls(f"sslrootcert={parameters.get('sslrootcert')}: {reason}")
             return context.wrap_socket(connection, server_hostname=parameters.get("host") or None)
+        case b"E":  # too many processes, too little memory: it has said so before any protocol
+            raise ConnectionRefusedError(0, "it can not start a session")
         case b"N":
             return connection if mode == "prefer" else NoTls("the server offers none")
         case _:
@@ -154,8 +158,11 @@ def _log_in(connection: socket.socket, parameters: Mapping[str, str]) -> Outcome
             case 3:
                 _send(connection, b"p", password.encode() + b"\0")
             case 5:
-                inner = hashlib.md5(password.encode() + user.encode()).hexdigest().encode()
-                _send(connection, b"p", b"md5" + hashlib.md5(inner + rest[:4]).hexdigest().encode() + b"\0")
+                _send(
+                    connection,
+                    b"p",
+                    b"md5" + _md5(_md5(password.encode() + user.encode()) + rest[:4]) + b"\0",
+                )
             case 10 if b"SCRAM-SHA-256" in rest.split(b"\0"):
                 scram = _Scram(password)
                 first = scram.first()
@@ -166,11 +173,16 @@ def _log_in(connection: socket.socket, parameters: Mapping[str, str]) -> Outcome
                 return Refused(None)
 
 
+def _md5(content: bytes) -> bytes:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest().encode()
+
+
 class _Scram:
     """The client's half of SCRAM-SHA-256 without channel binding (RFC 5802, RFC 7677)."""
 
     def __init__(self, password: str) -> None:
-        self._password = password.encode()
+        # All of SASLprep that passwords meet; libpq does the rest.
+        self._password = unicodedata.normalize("NFKC", password).encode()
         self._bare = b"n=,r=" + secrets.token_urlsafe(18).encode()
 
     def first(self) -> bytes:

@@ -70,21 +70,25 @@ def wait_until_ready(
     """
     end = time.monotonic() + timeout
     patience = _ATTEMPT
+    said: DatabaseUnreachable | None = None
     with report.phase("waiting for the database") if report else nullcontext():
         while True:
             if alive:
                 alive()
+            left = end - time.monotonic()
             try:
-                return probe(url, max(_PAUSE, min(patience, end - time.monotonic())))
+                return probe(url, max(_PAUSE, min(patience, left)))
             except DatabaseUnreachable as error:
                 if not error.transient:
                     raise
+                # Of an attempt that had no time the answer says less than the one before.
+                said = error if said is None or left >= _PAUSE * 5 else said
                 if end - time.monotonic() <= _PAUSE:
                     raise DatabaseUnreachable(
-                        f"{error.message}; waited {timeout:.3g} s",
-                        sqlstate=error.sqlstate,
+                        f"{said.message}; waited {timeout:.3g} s",
+                        sqlstate=said.sqlstate,
                         transient=True,
-                        hint=error.hint,
+                        hint=said.hint,
                     ) from error
             # A slow name server or a far host: each attempt gets more time than the one before.
             patience *= 1.5
@@ -124,7 +128,13 @@ def _ask(url: str, timeout: float) -> ServerInfo:
                 failures.append(failure or _unwanted(url, error))
                 break
     # Of several hosts the one that answered says more than those that are down.
-    raise min(failures, key=lambda failure: getattr(failure, "transient", False)) from None
+    raise min(failures, key=_vagueness) from None
+
+
+def _vagueness(failure: MastraError) -> tuple[bool, bool]:
+    if isinstance(failure, DatabaseUnreachable):
+        return failure.transient, failure.sqlstate is None
+    return False, False
 
 
 def _versions(conninfo: str) -> ServerInfo:

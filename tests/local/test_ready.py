@@ -132,6 +132,24 @@ def test_tls_that_the_server_does_not_offer_fails_at_once(strict: Server) -> Non
     assert "refuses TLS as the URL asks for it (sslmode=require): the server offers none" in str(error)
 
 
+def test_a_password_beyond_ascii_is_not_taken_for_a_wrong_one(strict: Server) -> None:
+    with psycopg.connect(strict.url(), autocommit=True) as admin:
+        admin.execute("SET password_encryption = 'scram-sha-256'")
+        admin.execute("ALTER ROLE scram PASSWORD 'pässwörd ﬁ'")
+    try:
+        assert "no such database" in str(failure(url_of(strict, "scram", "pässwörd ﬁ", database="nowhere")))
+    finally:
+        with psycopg.connect(strict.url(), autocommit=True) as admin:
+            admin.execute(f"ALTER ROLE scram PASSWORD '{SECRET}'")
+
+
+@pytest.mark.parametrize("answer", [b"R\0\0\0\x04", b"R\0\0\0\x06xx", b"R\xff\xff\xff\xff", b"T\0\0\0\x04"])
+def test_a_server_that_speaks_nonsense_fails_at_once(answer: bytes) -> None:
+    with listener(answer) as port:
+        error = failure(f"postgresql://u:{quote(SECRET, safe='')}@127.0.0.1:{port}/db?sslmode=disable")
+    assert "what listens there is no Postgres" in str(error)
+
+
 def test_a_broken_tls_server_fails_at_once() -> None:
     with listener(b"S" + b"no TLS here" * 9) as port:
         error = failure(f"postgresql://u:{quote(SECRET, safe='')}@127.0.0.1:{port}/db?sslmode=require")
