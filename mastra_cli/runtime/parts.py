@@ -17,6 +17,7 @@ Part = dict[str, Any]
 MAX_DEPTH = 500
 MAX_DIGITS = 4_000
 _TOO_LONG = 10**MAX_DIGITS
+_AS_UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/]*={0,2})")
 _MAGIC = (("/9j/", "image/jpeg"), ("iVBOR", "image/png"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
 
@@ -151,7 +152,7 @@ def dump_json(value: Any, where: str) -> str:
 
 def json_text(value: Any) -> str:
     """The text of a checked value, from which it is read back equal."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    text = _AS_UTF8(value)
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate: JSON can say it, UTF-8 can not

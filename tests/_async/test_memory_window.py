@@ -1,0 +1,287 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""The window on a real database: equal to the naive one, flat in round trips, taken by the providers."""
+
+import random
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mastra_cli import PgMemory
+from mastra_cli.errors import Conflict, InvalidArgument, ThreadNotFound
+from mastra_cli.runtime._async import memory_messages, waiting
+from mastra_cli.runtime._async.wire import Wire
+from mastra_cli.runtime.models_memory import Message
+from tests.memory_reference import EPOCH, window, words
+from tests.pure.test_formats import check_anthropic, check_openai
+
+
+@pytest.fixture
+async def memory(shared_database: str):
+    async with PgMemory(connection_string=shared_database, token_counter=words) as memory:
+        yield memory
+
+
+@pytest.fixture
+async def thread(memory, me) -> str:
+    return (await memory.create_thread(resource_id=me)).id
+
+
+@pytest.fixture
+def trips(monkeypatch) -> list[int]:
+    """Grows with each request that goes to the server."""
+    made: list[int] = []
+    real = Wire.wait
+
+    async def wait(self, *args, **kwargs):
+        made.append(1)
+        return await real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Wire, "wait", wait)
+    return made
+
+
+def users(*texts: str) -> list[dict]:
+    return [{"role": "user", "content": text} for text in texts]
+
+
+def shuffled(seed: int) -> list[Message]:
+    """A thread of every kind of message, at random."""
+    dice = random.Random(seed)
+    messages = []
+    for seq in range(1, dice.randrange(5, 60)):
+        kind, ids = dice.randrange(5), [dice.choice("abcd") for _ in range(dice.randrange(1, 3))]
+        text = " ".join("x" * dice.randrange(4))
+        at = EPOCH + timedelta(seconds=dice.randrange(6))
+        call = [{"type": "tool-call", "tool_call_id": i, "tool_name": "t", "args": {}} for i in ids]
+        answer = [{"type": "tool-result", "tool_call_id": i, "tool_name": "t", "result": text} for i in ids]
+        role, content = [("user", text), ("assistant", text), ("assistant", call), ("tool", answer),
+                         ("system" if dice.random() < 0.2 else "assistant", text)][kind]  # fmt: skip
+        messages.append(Message(id=str(seq), role=role, content=content, created_at=at))
+    return messages
+
+
+async def test_it_equals_the_naive_window_of_what_is_stored(memory, me, monkeypatch) -> None:
+    monkeypatch.setattr(memory_messages, "FIRST_BLOCK", 4)
+    monkeypatch.setattr(memory_messages, "MAX_BLOCK", 8)
+    for seed in range(40):
+        thread = (await memory.create_thread(resource_id=me)).id
+        saved = await memory.save_messages(thread_id=thread, messages=shuffled(seed))
+        dice = random.Random(seed)
+        for _ in range(4):
+            max_tokens, last = (
+                dice.choice([None, dice.randrange(12)]),
+                dice.choice([None, dice.randrange(12)]),
+            )
+            start = dice.choice([None, None, EPOCH + timedelta(seconds=dice.randrange(6))])
+            end = dice.choice([None, None, EPOCH + timedelta(seconds=dice.randrange(6))])
+            found = await memory.get_context_window(
+                thread_id=thread, max_tokens=max_tokens, last=last, start_date=start, end_date=end
+            )
+            assert list(found) == window(saved, max_tokens, last, start, end), (
+                seed,
+                max_tokens,
+                last,
+                start,
+                end,
+            )
+            assert found.tokens == sum(m.tokens for m in found)
+            if start is None and end is None:
+                assert found.dropped_messages == len(saved) - len(found)
+                assert found.dropped_tokens == sum(m.tokens for m in saved) - found.tokens
+            else:
+                assert (found.dropped_messages, found.dropped_tokens) == (None, None)
+            again = await memory.get_context_window(
+                thread_id=thread, max_tokens=max_tokens, last=last, start_date=start, end_date=end
+            )
+            assert again == found
+
+
+async def test_every_window_is_taken_by_the_providers(memory, me) -> None:
+    for seed in range(100, 115):
+        thread = (await memory.create_thread(resource_id=me)).id
+        await memory.save_messages(thread_id=thread, messages=shuffled(seed))
+        for budget in (None, 5):
+            check_openai(
+                await memory.get_context_window(thread_id=thread, max_tokens=budget, format="openai")
+            )
+            check_anthropic(
+                await memory.get_context_window(thread_id=thread, max_tokens=budget, format="anthropic")
+            )
+
+
+async def test_it_is_one_round_trip_within_the_first_block(memory, thread, trips) -> None:
+    await memory.save_messages(thread_id=thread, messages=users(*["one two"] * 100))
+    trips.clear()
+    found = await memory.get_context_window(thread_id=thread)
+    assert (len(trips), len(found)) == (1, 100)
+    await memory.save_messages(thread_id=thread, messages=users(*["one two"] * 900))
+    trips.clear()
+    found = await memory.get_context_window(thread_id=thread, max_tokens=100)
+    assert (len(trips), len(found), found.dropped_messages, found.dropped_tokens) == (1, 50, 950, 1900)
+    trips.clear()
+    assert len(await memory.get_context_window(thread_id=thread, last=20)) == 20
+    assert len(trips) == 1
+
+
+async def test_it_goes_on_reading_while_it_fits(memory, thread) -> None:
+    texts = [f"{n} x" for n in range(1500)]
+    await memory.save_messages(thread_id=thread, messages=users(*texts))
+    found = await memory.get_context_window(thread_id=thread, max_tokens=2000)
+    assert [m.content for m in found] == texts[500:]
+    assert [m.content for m in await memory.get_context_window(thread_id=thread)] == texts
+
+
+async def test_a_newest_turn_longer_than_a_block_comes_whole(memory, thread) -> None:
+    long = [{"role": "assistant", "content": "a b c"}] * 700
+    await memory.save_messages(thread_id=thread, messages=[*users("old", "go"), *long])
+    found = await memory.get_context_window(thread_id=thread, max_tokens=10)
+    assert len(found) == 701
+    assert found[0].content == "go"
+
+
+async def test_without_a_start_in_reach_it_is_the_last_message(memory, thread, monkeypatch) -> None:
+    monkeypatch.setattr(memory_messages, "REACH", 200)
+    long = [{"role": "assistant", "content": str(n)} for n in range(700)]
+    await memory.save_messages(thread_id=thread, messages=[*users("go"), *long])
+    assert [m.content for m in await memory.get_context_window(thread_id=thread, max_tokens=10)] == ["699"]
+    assert len(await memory.get_context_window(thread_id=thread)) == 701
+
+
+async def test_an_empty_and_an_unknown_thread_have_an_empty_window(memory, thread) -> None:
+    for id in (thread, "nowhere"):
+        found = await memory.get_context_window(thread_id=id, format="anthropic")
+        assert (list(found), found.system, found.tokens) == ([], "", 0)
+        assert (found.dropped_messages, found.dropped_tokens) == (0, 0)
+
+
+async def test_a_message_larger_than_the_budget_is_in_when_it_is_the_newest(memory, thread) -> None:
+    await memory.save_messages(thread_id=thread, messages=users("x " * 500, "y " * 500))
+    found = await memory.get_context_window(thread_id=thread, max_tokens=100)
+    assert [m.tokens for m in found] == [500]
+    assert found.dropped_tokens == 500
+
+
+async def test_dates_are_inclusive_at_both_ends_and_must_be_aware(memory, thread) -> None:
+    at = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 6)]
+    messages = [{"role": "user", "content": str(n), "created_at": moment} for n, moment in enumerate(at)]
+    await memory.save_messages(thread_id=thread, messages=messages)
+    found = await memory.get_context_window(thread_id=thread, start_date=at[1], end_date=at[3])
+    assert [m.content for m in found] == ["1", "2", "3"]
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.get_context_window(thread_id=thread, end_date=datetime(2026, 1, 1))  # noqa: DTZ001
+    assert raised.value.message.startswith("end_date must be an aware datetime, and is")
+    with pytest.raises(InvalidArgument, match="no such format: 'xml'"):
+        await memory.get_context_window(thread_id=thread, format="xml")
+
+
+async def test_the_system_text_stands_apart_for_anthropic(memory, thread) -> None:
+    await memory.save_messages(
+        thread_id=thread, messages=[{"role": "system", "content": "be terse"}, *users("hi")]
+    )
+    found = await memory.get_context_window(thread_id=thread, format="anthropic")
+    assert (found.system, list(found)) == ("be terse", [{"role": "user", "content": "hi"}])
+    assert (await memory.get_context_window(thread_id=thread, format="openai")).system is None
+
+
+# -- save_memory, get_memory --------------------------------------------------------------------------------
+
+
+async def test_a_turn_takes_at_most_three_round_trips_from_an_empty_database(database: str, trips) -> None:
+    async with PgMemory(connection_string=database) as memory:
+        await memory.open()
+        trips.clear()
+        turn = await memory.save_memory(
+            resource_id="r", user_messages=users("hi"), title="T", format="openai"
+        )
+        assert len(trips) <= 3
+        assert list(turn.messages) == [{"role": "user", "content": "hi"}]
+        thread = await memory.get_thread_by_id(thread_id=turn.thread_id)
+        assert (thread.resource_id, thread.title) == ("r", "T")
+        trips.clear()
+        reply = {"role": "assistant", "content": "hello"}
+        await memory.save_messages(thread_id=turn.thread_id, messages=[reply])
+        turn = await memory.save_memory(
+            resource_id="r", thread_id=turn.thread_id, user_messages=users("how?")
+        )
+        assert len(trips) <= 4
+        assert [m.content for m in turn.messages] == ["hi", "hello", "how?"]
+
+
+async def test_sixteen_at_once_make_one_thread(memory, me) -> None:
+    async def work(writer: int) -> str:
+        turn = await memory.save_memory(
+            resource_id=me, thread_id=f"new-{me}", user_messages=users(str(writer))
+        )
+        assert str(writer) in [m.content for m in turn.messages]
+        return turn.thread_id
+
+    assert set(await waiting.gather(work, range(16), limit=16)) == {f"new-{me}"}
+    assert len(await memory.get_threads_by_resource_id(resource_id=me)) == 1
+    found = (await memory.get_messages(thread_id=f"new-{me}")).messages
+    assert [m.seq for m in found] == list(range(1, 17))
+
+
+async def test_another_resources_thread_is_a_conflict_and_nothing_is_written(memory, thread, me) -> None:
+    for messages in (users("x"), []):
+        with pytest.raises(Conflict) as raised:
+            await memory.save_memory(resource_id="other", thread_id=thread, user_messages=messages)
+        assert raised.value.message == f"the thread {thread!r} is another resource's"
+    assert (await memory.get_messages(thread_id=thread)).messages == []
+
+
+async def test_new_messages_are_in_whatever_the_budget(memory, thread, me, shared_database) -> None:
+    small = PgMemory(connection_string=shared_database, token_counter=words, max_tokens=5)
+    async with small:
+        await small.save_messages(thread_id=thread, messages=users("old one"))
+        turn = await small.save_memory(resource_id=me, thread_id=thread, user_messages=users(*["a b c"] * 4))
+        assert [m.content for m in turn.messages] == ["a b c"] * 4
+        turn = await small.save_memory(resource_id=me, thread_id=thread, user_messages=users("d"))
+        assert [m.content for m in turn.messages] == ["a b c", "d"]
+
+
+async def test_save_memory_without_messages_makes_the_thread(memory, me) -> None:
+    turn = await memory.save_memory(resource_id=me, user_messages=[])
+    assert list(turn.messages) == []
+    assert (await memory.get_thread_by_id(thread_id=turn.thread_id)).resource_id == me
+
+
+async def test_the_memory_of_a_thread(memory, thread, me) -> None:
+    saved = await memory.save_messages(thread_id=thread, messages=users("a", "b"))
+    found = await memory.get_memory(thread_id=thread)
+    assert (found.thread.id, list(found.messages), found.working_memory) == (thread, saved, None)
+    await memory.update_working_memory(resource_id=me, value="of all")
+    assert (await memory.get_memory(thread_id=thread)).working_memory.value == "of all"
+    await memory.update_working_memory(resource_id=me, thread_id=thread, value="of this")
+    assert (await memory.get_memory(thread_id=thread)).working_memory.value == "of this"
+    with pytest.raises(ThreadNotFound):
+        await memory.get_memory(thread_id="nowhere")
+
+
+async def test_an_agent_loop_survives_a_restart(database: str) -> None:
+    """As in the README: an interrupted call never reaches the provider again."""
+    thread = str(uuid.uuid4())
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
+    async with PgMemory(connection_string=database, max_tokens=1000) as memory:
+        await memory.save_memory(
+            resource_id="ann", thread_id=thread, user_messages=users("Weather in Paris?")
+        )
+        await memory.save_messages(
+            thread_id=thread, messages=[{"role": "assistant", "content": None, "tool_calls": [call]}]
+        )
+    # The process dies before the tool answers; the next one begins with what the user says then.
+    async with PgMemory(connection_string=database, max_tokens=1000) as memory:
+        turn = await memory.save_memory(
+            resource_id="ann", thread_id=thread, user_messages=users("Are you there?"), format="openai"
+        )
+        check_openai(turn.messages)
+        assert [m["content"] for m in turn.messages] == ["Weather in Paris?", "Are you there?"]
+        again = {**call, "id": "c2"}
+        await memory.save_messages(thread_id=thread, messages=[
+            {"role": "assistant", "content": None, "tool_calls": [again]},
+            {"role": "tool", "tool_call_id": "c2", "content": "20 degrees"}])  # fmt: skip
+        cached = await memory.get_tool_result(
+            thread_id=thread, tool_name="weather", tool_args={"city": "Paris"}
+        )
+        assert cached.value == "20 degrees"
+        check_openai(await memory.get_context_window(thread_id=thread, format="openai"))
