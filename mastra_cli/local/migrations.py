@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
+_STRANGER = "something else writes mastra.alembic_version: find it, then migrate again"
 # How often a migration asks for a table's lock, each time for `lock_timeout` seconds.
 _TRIES = 4
 
@@ -114,7 +115,7 @@ def migrate(
             if preflight.look(connection).revisions != ((target,) if target else ()):
                 raise MigrationFailed(
                     f"the migrations ran, and yet the database is not at revision {target or 'base'}",
-                    hint="something else writes mastra.alembic_version: find it, then migrate again",
+                    hint=_STRANGER,
                 )
     return Migrated(way.from_, way.to, applied, way.beyond)
 
@@ -241,6 +242,7 @@ def _config(folder: Path | None, output: io.StringIO | None = None, **attributes
 
 def _alembic(config: Config, target: str, *, down: bool, sql: bool = False) -> None:
     from alembic import command
+    from alembic.util import CommandError
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -249,3 +251,5 @@ def _alembic(config: Config, target: str, *, down: bool, sql: bool = False) -> N
         if isinstance(error.orig, psycopg.Error):
             raise error.orig from None
         raise
+    except CommandError as error:
+        raise MigrationFailed(f"Alembic refused: {error}", hint=_STRANGER) from error

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from mastra_cli.errors import DatabaseUnreachable, LockBusy, MigrationFailed
+from mastra_cli.errors import DatabaseUnreachable, LockBusy, MigrationFailed, PermissionDenied
 from mastra_cli.local import assets, migrations
 from mastra_cli.local.history import history
 from mastra_cli.local.migrations_lock import KEY
@@ -193,6 +193,43 @@ def test_a_failing_migration_is_rolled_back_and_named(database: str, scratch: Sc
             "mastra.one", None,
         )  # fmt: skip
     assert migrations.state(database, folder=folder).revision == "x1"
+
+
+def test_a_migration_that_the_role_may_not_run_is_named(
+    database: str, scratch: Scratch, admin: psycopg.Connection
+) -> None:
+    folder = scratch("op.execute('ALTER TABLE mastra.records ADD COLUMN extra int')")
+    admin.execute("CREATE ROLE half LOGIN")
+    with psycopg.connect(database, autocommit=True) as c:
+        c.execute("GRANT USAGE, CREATE ON SCHEMA mastra TO half")
+        c.execute("ALTER TABLE mastra.alembic_version OWNER TO half")
+        with pytest.raises(PermissionDenied) as caught:
+            migrations.migrate(database.replace("postgres@", "half@"), folder=folder)
+        c.execute("DROP OWNED BY half")
+    admin.execute("DROP ROLE half")
+    assert caught.value.message == "migration x1 scratch 1 was refused: must be owner of table records"
+    assert caught.value.hint == "migrate as the role that owns the schema mastra"
+
+
+STRANGER = "something else writes mastra.alembic_version: find it, then migrate again"
+
+
+def test_a_version_table_that_something_else_writes_is_noticed(database: str, scratch: Scratch) -> None:
+    folder = scratch("op.execute('SELECT 1')")
+    with psycopg.connect(database, autocommit=True) as c:
+        c.execute("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END'")
+        c.execute(
+            "CREATE TRIGGER keep BEFORE UPDATE ON mastra.alembic_version FOR EACH ROW EXECUTE FUNCTION keep()"
+        )
+        with pytest.raises(MigrationFailed) as caught:
+            migrations.migrate(database, folder=folder)
+        assert caught.value.message == "the migrations ran, and yet the database is not at revision x1"
+        assert caught.value.hint == STRANGER
+        c.execute("CREATE RULE keep AS ON UPDATE TO mastra.alembic_version DO INSTEAD NOTHING")
+        with pytest.raises(MigrationFailed) as caught:
+            migrations.migrate(database, folder=folder)
+        assert caught.value.message.startswith("Alembic refused: Online migration expected to match one row")
+        assert caught.value.hint == STRANGER
 
 
 def test_to_stops_at_a_revision_and_says_what_is_beyond(empty_database: str, scratch: Scratch) -> None:

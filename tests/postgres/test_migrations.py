@@ -66,7 +66,7 @@ def test_every_key_sorts_by_bytes(database: str) -> None:
     assert rows == []
 
 
-def test_a_dump_restored_elsewhere_is_an_equal_and_migrated_database(
+def test_a_round_trip_through_pg_dump_and_pg_restore_gives_an_equal_database(
     database: str, empty_database: str, server: Server
 ) -> None:
     with psycopg.connect(database) as c:
