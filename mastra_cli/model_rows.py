@@ -47,14 +47,19 @@ class JsonColumn:
         return handler.generate_schema(JsonValue)
 
 
-def columns(model: Any) -> dict[str, Any]:
+def columns(model: Any, typed_dict: Any = None) -> dict[str, Any]:
     """What an instance of a generated model sets, by column, ready to be bound: JSON comes wrapped.
 
     `INSERT INTO contact (...) VALUES (...)` of exactly these; what the instance leaves out is the database's.
-    A TypedDict is a dictionary and says nothing of its class: it comes back as it is.
+    A dictionary does not know of which `typed_dict` it is: without it, nothing of it is wrapped.
     """
     if isinstance(model, dict):
-        return dict(cast("dict[str, Any]", model))
+        row = cast("dict[str, Any]", model)
+        documents = _json_fields(typed_dict) if typed_dict is not None else {}
+        return {
+            name: _wrapped(value, documents[name]) if name in documents else value
+            for name, value in row.items()
+        }
     cls: Any = type(model)  # pyright: ignore[reportUnknownVariableType]
     given: Any = getattr(model, "model_fields_set", None)
     documents = _json_fields(cls)
@@ -93,7 +98,8 @@ def _columns(cls: Any) -> dict[str, str]:
     if hasattr(cls, "model_fields"):
         return {name: field.alias or name for name, field in cls.model_fields.items()}
     if hasattr(cls, "__struct_fields__"):
-        return dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
+        named = dict(zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True))
+        return named | getattr(cls, "__columns__", {})
     if dataclasses.is_dataclass(cls):
         return {field.name: field.metadata.get("column", field.name) for field in dataclasses.fields(cls)}
     if issubclass(cls, dict):

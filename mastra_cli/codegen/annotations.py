@@ -28,7 +28,7 @@ _SCALARS: dict[str, dict[str, Any]] = {
     **{name: {"type": "integer"} for name in ("int2", "int4", "int8", "oid")},
     **{name: {"type": "number"} for name in ("float4", "float8")},
     "bool": {"type": "boolean"},
-    "numeric": _python("decimal.Decimal"),
+    "numeric": _python(f"{_TYPES}.Numeric"),
     "bytea": {"type": "string", "format": "binary"},
     "uuid": _python("uuid.UUID"),
     "date": _python("datetime.date"),
@@ -42,11 +42,11 @@ _SCALARS: dict[str, dict[str, Any]] = {
     "cidr": {"anyOf": [_python(f"ipaddress.IPv{v}Network") for v in "46"]},
 }
 _PYDANTIC: dict[str, dict[str, Any]] = {
-    "numeric": _python(f"{_TYPES}.Numeric"),
     "timestamp": _python("pydantic.NaiveDatetime"),
     "timestamptz": _python("pydantic.AwareDatetime"),
 }
 _MSGSPEC: dict[str, dict[str, Any]] = {
+    "numeric": _python("decimal.Decimal"),
     "inet": _python(f"{_TYPES}.IpAddress"),
     "cidr": _python(f"{_TYPES}.IpNetwork"),
 }
@@ -150,8 +150,9 @@ class Annotator:
                 return Annotation(_python(f"{_TYPES}.Vector"))
             return Annotation({"type": "array", "items": {"type": "number"}})
         elif name == "sparsevec":
-            pydantic = self.style == "pydantic"
-            return Annotation(_python(f"{_TYPES}.SparseVector" if pydantic else "pgvector.SparseVector"))
+            return Annotation(
+                _python("pgvector.SparseVector" if self.style == "msgspec" else f"{_TYPES}.SparseVector")
+            )
         elif name in _EXTENSION_TEXTS:
             return Annotation(_STRING)
         self.unsupported.append((where, f"type {use.name} is not known: str, as psycopg returns its text"))
@@ -173,7 +174,7 @@ class Annotator:
             item = built_in
         else:
             item = self._range_item(own.subtype, where) if own else "str"
-        module = _TYPES if self.style == "pydantic" else f"psycopg.types.{cls.lower()}"
+        module = f"psycopg.types.{cls.lower()}" if self.style == "msgspec" else _TYPES
         return {"type": "string", "x-python-type": f"{module}.{cls}[{item}]"}
 
     def _range_item(self, subtype: TypeUse, where: str) -> str:

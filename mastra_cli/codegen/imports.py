@@ -11,7 +11,7 @@ _STANDARD = ("dataclasses", "datetime", "decimal", "enum", "ipaddress", "typing"
 # What layouts write by themselves, beside what the generator knows of.
 _KNOWN = {
     "Annotated": "typing", "Literal": "typing", "NamedTuple": "typing", "NotRequired": "typing",
-    "TypeAlias": "typing", "Never": "typing", "TypedDict": "typing", "StrEnum": "enum",
+    "TypeAlias": "typing", "TypedDict": "typing_extensions", "ClassVar": "typing", "StrEnum": "enum",
     "dataclass": "dataclasses",
     "TypeAliasType": "typing_extensions", "BaseModel": "pydantic", "Field": "pydantic",
     "Meta": "msgspec", "Struct": "msgspec", "UnsetType": "msgspec",
@@ -25,12 +25,13 @@ _IMPORT_LINES = ("#", "from ", "import ", "    ", ")")
 
 def assemble(header: str, generated: str, blocks: list[str], used: set[str], style: Style) -> str:
     """The module: header, what it uses of the imports that the generator and we know of, and the blocks."""
-    bound: dict[str, tuple[str, str]] = {name: (module, name) for name, module in _KNOWN.items()}
-    bound["UNSET"] = ("msgspec" if style == "msgspec" else "mastra_cli.types", "UNSET")
+    bound: dict[str, tuple[str, str]] = {}
     for node in ast.parse(_head(generated)).body:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 bound[alias.asname or alias.name] = (node.module or "", alias.name)
+    bound |= {name: (module, name) for name, module in _KNOWN.items()}
+    bound["UNSET"] = ("msgspec" if style == "msgspec" else "mastra_cli.types", "UNSET")
     body = "\n\n\n".join(blocks)
     lines = [header, "", "from __future__ import annotations"]
     wanted: dict[str, list[str]] = {}

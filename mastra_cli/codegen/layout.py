@@ -171,10 +171,14 @@ class Writer:
 
     def _msgspec(self, model: Model, hints: Mapping[str, str], form: Form) -> str:
         attributes = model.of(form)
-        renamed = [f"{literal(a.name)}: {literal(a.column)}" for a in attributes if a.name != a.column]
-        rename = f", rename={{{', '.join(renamed)}}}" if renamed else ""
+        renamed = {a.name: a.column for a in attributes if a.name != a.column}
+        beyond = {name: column for name, column in renamed.items() if not msgspec_renames(column)}
+        taken = {name: column for name, column in renamed.items() if name not in beyond}
+        rename = f", rename={_mapping(taken)}" if taken else ""
         lines = [f"class {class_of(model, form)}({self._use('Struct')}, kw_only=True{rename}):"]
         lines += [f"    {docstring(model.docs[form])}", *([""] if attributes else [])]
+        if beyond:
+            lines.append(f"    __columns__: {self._use('ClassVar')}[dict[str, str]] = {_mapping(beyond)}")
         for a in attributes:
             hint, default = self._hint(hints[a.name], a.annotation, null=a.nullable), ""
             if a.optional(form):
@@ -205,6 +209,15 @@ class Writer:
             lines += [f"        {line}" for line in comment(a.doc).split("\n")] if a.doc else []
             lines.append(f"        {literal(a.column)}: {hint},")
         return "\n".join([*lines, "    },", ")"])
+
+
+def msgspec_renames(column: str) -> bool:
+    """Whether msgspec takes a field of that name."""
+    return not any(c in '"\\' or c < " " for c in column)
+
+
+def _mapping(names: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{literal(name)}: {literal(column)}' for name, column in names.items())}}}"
 
 
 def _line(name: str, hint: str, default: str = "") -> str:

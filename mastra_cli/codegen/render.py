@@ -13,7 +13,7 @@ from typing import Any, Literal
 from mastra_cli.codegen import documents, imports
 from mastra_cli.codegen.annotations import Annotation, Annotator, Style
 from mastra_cli.codegen.checks import NO_LIMITS, limits
-from mastra_cli.codegen.layout import Alias, Attribute, Members, Model, Writer
+from mastra_cli.codegen.layout import Alias, Attribute, Members, Model, Writer, msgspec_renames
 from mastra_cli.codegen.names import class_names, field_name, member_names
 from mastra_cli.codegen.schema import Column, Composite, Domain, Enum, Schema, Table
 from mastra_cli.codegen.text import literal
@@ -72,7 +72,7 @@ class _Module:
             members = Members(name, named, doc)
             self._object(name, {}, lambda hints: self.writer.members(members))
             return
-        hint = f"Literal[{', '.join(map(literal, enum.labels))}]" if enum.labels else "Never"
+        hint = f"Literal[{', '.join(map(literal, enum.labels))}]" if enum.labels else "Literal[None]"
         alias = Alias(name, Annotation({}, hint=hint), enum.comment)
         self.definitions[name] = {"type": "string", "enum": list(enum.labels) or ["-"]}
         self.layouts[name] = lambda hints: self.writer.alias(alias, "")
@@ -122,6 +122,10 @@ class _Module:
             )
             for column in table.columns
         )
+        for a in attributes if self.style == "msgspec" else ():
+            if not msgspec_renames(a.column):
+                where = f"{table.name}.{a.column}"
+                self.annotator.unsupported.append((where, f"msgspec.convert knows it as {a.name} alone"))
         model = Model(name, attributes, documents.table(table))
         properties = {a.name: a.annotation.schema for a in attributes}
         self._object(name, properties, lambda hints: self.writer.table(model, hints))
@@ -174,7 +178,7 @@ def _generate(
     written: dict[str, str] = {}
 
     def write(name: str, fields: Iterable[Any]) -> str:
-        written[name] = layouts[name]({field.name or "": field.type_hint for field in fields})
+        written[name] = layouts[name]({field.original_name or "": field.type_hint for field in fields})
         return written[name]
 
     extra: defaultdict[str, dict[str, Any]] = defaultdict(dict)
@@ -193,6 +197,7 @@ def _generate(
         output_model_type=models[style],
         custom_template_dir=_TEMPLATES,
         extra_template_data=extra,
+        custom_class_name_generator=str,
         target_python_version=PythonVersion.PY_311,
         formatters=[],
         enum_field_as_literal=LiteralType.All,

@@ -1,0 +1,10 @@
+CREATE SCHEMA comments;
+CREATE TABLE comments.note (id int PRIMARY KEY, body text, tail text, "x""""""y" text);
+COMMENT ON TABLE comments.note IS E'Ends with a quote: "\n""" + __import__(''os'').system(''id'') + """\n\\N{BULLET} \\x00 \\';
+COMMENT ON COLUMN comments.note.body IS E'line one\nline "two"\t\\ \u202e \u2028 \u0007 #{x} {y} %s {{ 1 }} {% raw %}';
+COMMENT ON COLUMN comments.note.tail IS E'ends with a backslash \\';
+CREATE TYPE comments.level AS ENUM (E'\n', E'\\', '"""', '''', '{{ x }}', E'\u202e');
+COMMENT ON TYPE comments.level IS E'import os\nos.abort()';
+CREATE DOMAIN comments.short AS text DEFAULT E'"""\n' CHECK (VALUE <> E'"""\\');
+COMMENT ON DOMAIN comments.short IS E'a\r\nb\u2028import os';
+CREATE TABLE comments."""""""; import os" (id int PRIMARY KEY, l comments.level, s comments.short);

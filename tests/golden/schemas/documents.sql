@@ -1,0 +1,6 @@
+CREATE SCHEMA documents;
+CREATE TABLE documents.page (
+  id int PRIMARY KEY, body jsonb NOT NULL, meta json, size jsonb, bad jsonb
+);
+COMMENT ON COLUMN documents.page.size IS 'How big. @type tests.golden.shapes.Size';
+COMMENT ON COLUMN documents.page.bad IS '@type os;import.sys';

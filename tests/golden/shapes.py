@@ -1,0 +1,11 @@
+"""What a column's comment names as its type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Size:
+    width: int
+    height: int
