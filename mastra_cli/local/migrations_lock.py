@@ -57,7 +57,7 @@ class Session:
 def held(connection: psycopg.Connection, *, wait: float, report: Reporter) -> Generator[None]:
     """The migration lock of this database, while the connection lives; `LockBusy` after `wait` seconds."""
     deadline = time.monotonic() + wait
-    told: Session | None = None
+    told = False
     while not _try(connection):
         rows = connection.execute(_HOLDER, (KEY,)).fetchall()
         holder = Session(*rows[0]) if rows else None
@@ -69,8 +69,8 @@ def held(connection: psycopg.Connection, *, wait: float, report: Reporter) -> Ge
                 f"the migration lock was not free within {wait:g} s: {by}",
                 hint=f"wait for the other migration (--lock-wait){end}",
             )
-        if holder and holder != told:
-            told = holder
+        if holder and not told:
+            told = True
             report.say(f"another migration is at work: {holder}; waiting {left:.0f} s at most")
         time.sleep(min(left, random.uniform(0.05, 0.25)))
     try:

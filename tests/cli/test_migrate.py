@@ -642,4 +642,4 @@ def test_eight_at_once_on_an_empty_database_are_eight_successes_and_one_history(
     assert dump(server, url) == dump(server, database)
     # Nothing of Alembic's own logging, in a process in which nobody set any up.
     for _, err, _ in results:
-        assert re.fullmatch(rf"{WAITED}(another migration .*\n)*(applying {COUNT}\n(  .* s\)\n)*)?", err), err
+        assert re.fullmatch(rf"{WAITED}(another migration .*\n)?(applying {COUNT}\n(  .* s\)\n)*)?", err), err
