@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mastra_cli.errors import ServerFailed
@@ -88,7 +89,14 @@ def installation_for(account: Account | None) -> Path:
     version = importlib.metadata.version(_DISTRIBUTION)
     copy = SYSTEM_HOME / f"server-{version}"
     if not copy.is_dir():
-        _copy(folder, copy)
+        try:
+            _copy(folder, copy)
+        except OSError as error:
+            raise ServerFailed(
+                f"{folder} is out of reach for the account that runs the embedded server, and could not be "
+                f"copied to {copy}: {error.strerror}",
+                hint="install mastra-cli in an environment outside /root, or run it as an ordinary user",
+            ) from error
     # The same places as in the wheel: the programs look for their libraries beside the package.
     folder = copy / _PACKAGE / folder.name
     if not _runs(folder, account):
@@ -99,6 +107,7 @@ def installation_for(account: Account | None) -> Path:
     return folder
 
 
+@cache
 def _runs(folder: Path, account: Account) -> bool:
     try:
         done = subprocess.run(

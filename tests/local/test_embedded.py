@@ -698,6 +698,19 @@ class TestRoot:
         finally:
             shutil.rmtree(copy)
 
+    def test_an_installation_that_can_not_be_copied_is_said(
+        self, make: Make, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        provider = make()
+        folder = place / "odd_wheel" / "pginstall18"
+        (folder / "bin").mkdir(parents=True)
+        monkeypatch.setattr(embedded_wheel, "_folder", lambda: folder)
+        monkeypatch.setattr("importlib.metadata.version", lambda _: "no/where")
+        error = refused(provider)
+        assert "is out of reach for the account that runs the embedded server" in str(error)
+        assert "could not be copied to /var/lib/mastra-engine/server-no/where: No such file" in str(error)
+        monkeypatch.undo()
+
     def test_an_account_is_made_where_there_is_none(
         self, make_empty: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
