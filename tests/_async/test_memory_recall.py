@@ -1,0 +1,285 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""Recall by keyword and by meaning; the embeddings behind the second."""
+
+import logging
+
+import psycopg
+import pytest
+
+from mastra_cli import PgMemory
+from mastra_cli.errors import Conflict, InvalidArgument, NotMigrated, PermissionDenied
+from mastra_cli.runtime._async import memory_recall, waiting
+
+CITY, FOOD, OTHER = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]
+MEANINGS = {"paris": CITY, "france": CITY, "metropolis": CITY, "cheese": FOOD, "brie": FOOD, "dairy": FOOD}
+
+
+def embed(texts: list[str]) -> list[list[float]]:
+    """A vector by the first word that means something."""
+    return [next((MEANINGS[w] for w in text.lower().split() if w in MEANINGS), OTHER) for text in texts]
+
+
+async def embed_slowly(texts: list[str]) -> list[list[float]]:
+    await waiting.sleep(0.001)
+    return embed(texts)
+
+
+@pytest.fixture
+async def memory(shared_database: str):
+    async with PgMemory(connection_string=shared_database) as memory:
+        yield memory
+
+
+@pytest.fixture
+async def thread(memory, me) -> str:
+    return (await memory.create_thread(resource_id=me)).id
+
+
+def users(*texts: str) -> list[dict]:
+    return [{"role": "user", "content": text} for text in texts]
+
+
+def contents(recalled) -> list[str]:
+    return [each.message.content for each in recalled]
+
+
+def rows(url: str) -> list[tuple]:
+    with psycopg.connect(url) as c:
+        return c.execute("SELECT message_id FROM mastra.message_embedding").fetchall()
+
+
+# -- by keyword ---------------------------------------------------------------------------------------------
+
+
+async def test_words_are_found_without_an_embedder_the_rare_ones_first(memory, thread) -> None:
+    texts = ["we met in Paris", "the train was late", "the bread in the shop was good", "the end of the day"]
+    await memory.save_messages(thread_id=thread, messages=users(*texts))
+    found = await memory.recall(query="What about the day in PARIS?", thread_id=thread, top_k=2)
+    assert contents(found) == ["the end of the day", "we met in Paris"] or contents(found)[0] in (
+        texts[0],
+        texts[3],
+    )
+    assert contents(await memory.recall(query="the Paris", thread_id=thread, top_k=1)) == ["we met in Paris"]
+    assert await memory.recall(query="Tokyo", thread_id=thread) == []
+    assert await memory.recall(query="Paris", thread_id="nowhere") == []
+    assert await memory.recall(query="?!", thread_id=thread) == []
+
+
+async def test_neighbours_come_along_but_not_over_the_threads_edge(memory, thread) -> None:
+    await memory.save_messages(thread_id=thread, messages=users("zero", "one", "two", "three", "four"))
+    [found] = await memory.recall(query="two", thread_id=thread, before=1, after=2)
+    assert [m.content for m in found.neighbours] == ["one", "three", "four"]
+    [found] = await memory.recall(query="zero", thread_id=thread)
+    assert [m.content for m in found.neighbours] == ["one"]
+    [found] = await memory.recall(query="two", thread_id=thread, before=0, after=0)
+    assert found.neighbours == []
+    assert found.score > 0
+
+
+async def test_a_resource_is_searched_through_all_its_threads_and_no_others(memory, thread, me) -> None:
+    second = (await memory.create_thread(resource_id=me)).id
+    strange = (await memory.create_thread(resource_id=f"not-{me}")).id
+    for place, id in (("here", thread), ("there", second), ("elsewhere", strange)):
+        await memory.save_messages(thread_id=id, messages=users(f"pineapple {place}"))
+    found = await memory.recall(query="pineapple", resource_id=me)
+    assert sorted(contents(found)) == ["pineapple here", "pineapple there"]
+    assert contents(await memory.recall(query="pineapple", thread_id=second, resource_id=me)) == [
+        "pineapple there"
+    ]
+    assert await memory.recall(query="pineapple", thread_id=strange, resource_id=me) == []
+
+
+async def test_text_parts_and_tool_results_are_searched_and_replaced_text_is_not(memory, thread) -> None:
+    result = {"type": "tool-result", "tool_call_id": "c", "tool_name": "t", "result": {"found": "zebra\0"}}
+    await memory.save_messages(thread_id=thread, messages=[
+        {"id": "a", "role": "user", "content": [{"type": "text", "text": "giraffe\0\ud800"}]},
+        {"id": "b", "role": "tool", "content": [result]}])  # fmt: skip
+    assert [r.message.id for r in await memory.recall(query="giraffe", thread_id=thread)] == ["a"]
+    assert [r.message.id for r in await memory.recall(query="zebra", thread_id=thread)] == ["b"]
+    await memory.save_messages(thread_id=thread, messages=[{"id": "a", "role": "user", "content": "lion"}])
+    assert await memory.recall(query="giraffe", thread_id=thread) == []
+    await memory.delete_message(message_id="a", thread_id=thread)
+    assert await memory.recall(query="lion", thread_id=thread) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"query": "x"}, "recall needs a thread_id or a resource_id"),
+        ({"query": " ", "thread_id": "t"}, "query must be a non-empty str"),
+        (
+            {"query": "x", "thread_id": "t", "top_k": -1},
+            "top_k must be a whole number, 0 to 1,000, and is -1",
+        ),
+        ({"query": "x", "thread_id": ""}, "thread_id is empty"),
+    ],
+)
+async def test_what_can_not_be_recalled_is_refused(memory, arguments, words) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.recall(**arguments)
+    assert raised.value.message == words
+
+
+# -- by meaning ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("embedder", [embed, embed_slowly])
+async def test_meaning_and_keywords_are_found_together(database: str, embedder) -> None:
+    async with PgMemory(connection_string=database, vector=object(), embedder=embedder) as memory:
+        await memory.create_memory_index(dimension=3)
+        await memory.create_memory_index(dimension=3)
+        thread = (await memory.create_thread(resource_id="r")).id
+        await memory.save_messages(
+            thread_id=thread,
+            messages=users("nice weather", "Paris in spring", "cheese board", "a word on dairy"),
+        )
+        found = await memory.recall(query="metropolis", thread_id=thread, top_k=1)
+        assert contents(found) == ["Paris in spring"]
+        # Near by meaning, and holding the word: before what is only near.
+        assert contents(await memory.recall(query="dairy", thread_id=thread, top_k=2)) == [
+            "a word on dairy", "cheese board"]  # fmt: skip
+        assert contents(await memory.recall(query="brie", resource_id="r", top_k=2)) == [
+            "cheese board",
+            "a word on dairy",
+        ]
+        assert await memory.recall(query="brie", resource_id="other") == []
+
+
+async def test_an_embedding_goes_with_its_message(database: str) -> None:
+    async with PgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
+        await memory.create_memory_index(dimension=3)
+        thread = (await memory.create_thread(resource_id="r")).id
+        saved = await memory.save_messages(thread_id=thread, messages=[{**m, "id": str(n)} for n, m in enumerate(
+            users("Paris", "cheese", "x"))])  # fmt: skip
+        assert len(rows(database)) == 3
+        # Replaced text has another meaning.
+        await memory.save_messages(
+            thread_id=thread, messages=[{"id": "0", "role": "user", "content": "brie"}]
+        )
+        found = await memory.recall(query="dairy", thread_id=thread, top_k=2)
+        assert sorted(contents(found)) == ["brie", "cheese"]
+        assert await memory.delete_message(message_id=saved[0].id) == 1
+        assert len(rows(database)) == 2
+        await memory.delete_thread(thread_id=thread)
+        assert rows(database) == []
+
+
+async def test_an_embedder_that_fails_never_loses_a_message(database: str, caplog) -> None:
+    broken = {"now": True}
+
+    def embedder(texts: list[str]) -> list[list[float]]:
+        if broken["now"]:
+            raise RuntimeError("the model is away")
+        return embed(texts)
+
+    async with PgMemory(connection_string=database, vector=object(), embedder=embedder) as memory:
+        await memory.create_memory_index(dimension=3)
+        thread = (await memory.create_thread(resource_id="r")).id
+        with caplog.at_level(logging.WARNING, "mastra_cli"):
+            await memory.save_messages(thread_id=thread, messages=users("Paris", "cheese", *["x"] * 70))
+        assert "messages are saved without embeddings, for embed_pending(): the model is away" in caplog.text
+        assert len((await memory.get_messages(thread_id=thread)).messages) == 72
+        assert rows(database) == []
+        broken["now"] = False
+        assert await memory.embed_pending(limit=2) == 2
+        assert contents(await memory.recall(query="brie", thread_id=thread, top_k=1)) == ["cheese"]
+        assert await memory.embed_pending() == 70
+        assert await memory.embed_pending() == 0
+
+
+async def test_without_the_table_messages_are_saved_and_words_are_found(database: str) -> None:
+    async with PgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
+        thread = (await memory.create_thread(resource_id="r")).id
+        await memory.save_messages(thread_id=thread, messages=users("Paris", "cheese"))
+        assert contents(await memory.recall(query="paris", thread_id=thread)) == ["Paris"]
+        with pytest.raises(NotMigrated) as raised:
+            await memory.embed_pending()
+        assert raised.value.hint == "call create_memory_index(dimension=...)"
+
+
+async def test_the_table_is_made_once_for_one_dimension(database: str) -> None:
+    async with PgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
+
+        async def work(_: int) -> None:
+            await memory.create_memory_index(dimension=4)
+
+        await waiting.gather(work, range(4), limit=4)
+        with pytest.raises(Conflict) as raised:
+            await memory.create_memory_index(dimension=3)
+        assert raised.value.message == "the table of embeddings is there for vectors of 4 dimensions, not 3"
+        with pytest.raises(InvalidArgument, match="dimension must be a whole number, 1 to 4,000, and is 0"):
+            await memory.create_memory_index(dimension=0)
+        thread = (await memory.create_thread(resource_id="r")).id
+        await memory.save_messages(thread_id=thread, messages=users("Paris"))
+        assert rows(database) == [], "vectors of another dimension are left out"
+        with pytest.raises(InvalidArgument) as wrong:
+            await memory.embed_pending()
+        assert wrong.value.message == "the embedder's vectors have 3 dimensions, and the table takes 4"
+
+
+async def test_large_vectors_are_kept_in_half_precision(database: str) -> None:
+    def embedder(texts: list[str]) -> list[list[float]]:
+        return [[*vector, *[0.0] * 2997] for vector in embed(texts)]
+
+    async with PgMemory(connection_string=database, vector=object(), embedder=embedder) as memory:
+        await memory.create_memory_index(dimension=3000)
+        thread = (await memory.create_thread(resource_id="r")).id
+        await memory.save_messages(thread_id=thread, messages=users("Paris", "cheese"))
+        assert contents(await memory.recall(query="metropolis", thread_id=thread, top_k=1)) == ["Paris"]
+
+
+async def test_a_large_scope_is_searched_by_the_index_and_comes_back_full(database: str, monkeypatch) -> None:
+    monkeypatch.setattr(memory_recall, "EXACT", 10)
+    async with PgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
+        await memory.create_memory_index(dimension=3)
+        for name in ("r", "s"):
+            thread = (await memory.create_thread(resource_id=name, thread_id=name)).id
+            await memory.save_messages(thread_id=thread, messages=users(*["Paris"] * 30, *["cheese"] * 30))
+        found = await memory.recall(query="dairy", thread_id="s", top_k=20)
+        assert contents(found) == ["cheese"] * 20
+        assert {each.message.thread_id for each in found} == {"s"}
+
+
+async def test_the_extension_may_live_in_any_schema(database: str) -> None:
+    with psycopg.connect(database) as c:
+        c.execute('CREATE SCHEMA "Ext X"; ALTER EXTENSION vector SET SCHEMA "Ext X"')
+    async with PgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
+        await memory.create_memory_index(dimension=3)
+        thread = (await memory.create_thread(resource_id="r")).id
+        await memory.save_messages(thread_id=thread, messages=users("Paris", "cheese"))
+        assert contents(await memory.recall(query="brie", thread_id=thread, top_k=1)) == ["cheese"]
+
+
+@pytest.mark.parametrize("answer", [[], [[1.0]], [["x", 1, 2]], None, [[float("nan"), 1, 2]]])
+async def test_an_embedder_that_answers_nonsense_is_told_so(database: str, answer) -> None:
+    async with PgMemory(connection_string=database, vector=object(), embedder=lambda texts: answer) as memory:
+        await memory.create_memory_index(dimension=3)
+        thread = (await memory.create_thread(resource_id="r")).id
+        await memory.save_messages(thread_id=thread, messages=users("Paris"))
+        with pytest.raises(InvalidArgument, match="the embedder"):
+            await memory.recall(query="x", thread_id=thread)
+        with pytest.raises(InvalidArgument, match="the embedder"):
+            await memory.embed_pending()
+
+
+async def test_embed_pending_needs_an_embedder_and_the_table_the_right_to_make_it(
+    database: str, admin
+) -> None:
+    async with PgMemory(connection_string=database, embedder=embed) as memory:
+        with pytest.raises(InvalidArgument) as raised:
+            await memory.embed_pending()
+        assert raised.value.message == "embed_pending needs PgMemory(vector=..., embedder=...)"
+    admin.execute("DROP ROLE IF EXISTS memory_reader")
+    admin.execute("CREATE ROLE memory_reader LOGIN")
+    with psycopg.connect(database) as c:
+        c.execute("GRANT USAGE ON SCHEMA mastra TO memory_reader")
+        c.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA mastra TO memory_reader")
+    async with PgMemory(connection_string=database.replace("postgres@", "memory_reader@")) as memory:
+        # Rows are all that this role may write: enough for everything but the table.
+        turn = await memory.save_memory(resource_id="r", user_messages=users("hello"))
+        assert contents(await memory.recall(query="hello", thread_id=turn.thread_id)) == ["hello"]
+        with pytest.raises(PermissionDenied):
+            await memory.create_memory_index(dimension=3)
+    with psycopg.connect(database) as c:
+        c.execute("DROP OWNED BY memory_reader")
+    admin.execute("DROP ROLE memory_reader")
