@@ -22,7 +22,7 @@ KEY = UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
 Address = namedtuple("Address", "street post_code kind place")
 Place = namedtuple("Place", "lat lon")
 DAY = dt.date(2024, 2, 29)
-NAIVE = dt.datetime(2024, 2, 29, 12, 30, 1, 5)
+NAIVE = dt.datetime(2024, 2, 29, 12, 30, 1, 5)  # noqa: DTZ001
 AWARE = dt.datetime(2024, 2, 29, 12, 30, tzinfo=UTC)
 
 ROWS: dict[str, list[tuple[str, dict[str, Any]]]] = {
