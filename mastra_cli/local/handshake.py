@@ -25,7 +25,7 @@ _MOST_ROUNDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class NoAnswer:
     """Refused, unreachable, or a listener that says nothing: waiting may help."""
 
     reason: str
@@ -56,7 +56,7 @@ class Welcome:
     """It let us in."""
 
 
-Outcome = Silent | NoTls | Stranger | Refused | Welcome
+Outcome = NoAnswer | NoTls | Stranger | Refused | Welcome
 
 
 def greet(parameters: Mapping[str, str], *, timeout: float) -> Outcome:
@@ -74,9 +74,9 @@ def greet(parameters: Mapping[str, str], *, timeout: float) -> Outcome:
     except (_NotPostgres, struct.error, KeyError):
         return Stranger()
     except TimeoutError:
-        return Silent("no answer in time")
+        return NoAnswer("no answer in time")
     except OSError as error:
-        return Silent(error.strerror or "no connection")
+        return NoAnswer(error.strerror or "no connection")
 
 
 class _NotPostgres(Exception):

@@ -160,7 +160,7 @@ def _why(url: str, error: psycopg.OperationalError, timeout: float) -> MastraErr
         # A login by hand could send a password where libpq was told not to.
         return login_refused(where, None)
     match handshake.greet(parameters, timeout=timeout):
-        case handshake.Silent(reason):
+        case handshake.NoAnswer(reason):
             return _silent(url, reason)
         case handshake.NoTls(reason):
             return DatabaseUnreachable(

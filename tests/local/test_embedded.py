@@ -495,12 +495,28 @@ def test_an_answer_of_another_cluster_is_not_taken_for_ours(
 
 def test_a_password_that_does_not_fit_is_refused_with_the_way_out(make: Make) -> None:
     url = start(make()).url
-    error = refused(make(password="another"))
-    assert isinstance(error, DatabaseUnreachable)
-    assert "POSTGRES_PASSWORD in" in str(error)
-    assert "does not fit the data in" in str(error)
-    assert "`mastra engine up --yes` sets the password" in str(error.hint)
+    for nobody in (Silent(), Console("up")):  # off a terminal the console can not ask
+        with pytest.raises(DatabaseUnreachable) as caught:
+            make(password="another").start(nobody, timeout=30)
+        assert "POSTGRES_PASSWORD in" in str(caught.value)
+        assert "does not fit the data in" in str(caught.value)
+        assert "`mastra engine up --yes` sets the password" in str(caught.value.hint)
     assert ask(url, "SELECT 1") == 1
+
+
+def test_a_password_that_does_not_fit_is_mended_after_a_yes(make: Make) -> None:
+    questions: list[str] = []
+
+    class Agreeing(Silent):
+        def confirm(self, question: str, *, flag: str) -> bool:
+            questions.append(f"{question} ({flag})")
+            return True
+
+    start(make())
+    assert ask(make(password="another").start(Agreeing(), timeout=30).url, "SELECT 1") == 1
+    (question,) = questions
+    assert "Restart the server and set the password of postgres to it? (--yes)" in question
+    assert "another" not in question
 
 
 @pytest.mark.parametrize("running", [True, False])
