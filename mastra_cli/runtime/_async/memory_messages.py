@@ -214,7 +214,9 @@ class Conversations(Recall):
         totals: tuple[int, int] | None = None
         read = 0
         while True:
-            rows = await self._pool.rows(statement, params, timeout=clock)
+            # Planned for its dates each time: a plan for any dates would sort the whole thread.
+            prepare = None if dates is None else False
+            rows = await self._pool.rows(statement, params, timeout=clock, prepare=prepare)
             if dates is None and rows and totals is None:
                 totals = rows[0][9], rows[0][10]
             found = [message_of(row) for row in rows if row[0] is not None]
