@@ -104,6 +104,7 @@ class Adding:
             keep = not self._plan.replace_urls and old and same_database(libpq_url(old, name), url)
             urls[name] = old if keep else urls.get(URL_NAMES[0], url)
         user, password, port, database = parts_of(url)
+        self._plan.port = port
         made = {"POSTGRES_USER": user, "POSTGRES_PASSWORD": password, "POSTGRES_DB": database}
         known = {**made, "POSTGRES_PORT": str(port)}
         self._save({**{k: v for k, v in known.items() if not env.values.get(k)}, **urls})

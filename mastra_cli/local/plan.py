@@ -144,7 +144,7 @@ def _choose(wishes: Wishes, before: ProviderName | None) -> tuple[ProviderName, 
     else:
         name, why = "docker", "there is no embedded server for this platform"
     if name == "docker":
-        docker.find_engine()
+        docker.find_engine().close()
     elif missing := embedded.unavailable():
         raise ServerFailed(missing, hint="run `mastra engine add --provider docker`")
     return name, why

@@ -9,10 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import docker
 import psycopg
 import pytest
 from dotenv import dotenv_values
@@ -28,14 +26,14 @@ pytestmark = pytest.mark.docker
 def leftovers(place: Path) -> Iterator[None]:  # noqa: F811
     """Whatever a test makes must be gone when it ends."""
     yield
-    client = docker.from_env()
     left: list[str] = []
     for name in (find_project(place).identity, f"custom-{place.parent.name.replace('_', '-')}"):
-        label = {"label": f"com.docker.compose.project={name}"}
-        left += [str(c.name) for c in client.containers.list(all=True, filters=label)]
-        left += [str(v.name) for v in client.volumes.list(filters=label)]
-        left += [str(n.name) for n in client.networks.list(filters=label)]
-    client.close()
+        label = f"label=com.docker.compose.project={name}"
+        for words in (["ps", "-aq"], ["volume", "ls", "-q"], ["network", "ls", "-q"]):
+            seen = subprocess.run(
+                ["docker", *words, "--filter", label], capture_output=True, text=True, check=True
+            )
+            left += seen.stdout.split()
     assert left == []
 
 
@@ -62,9 +60,8 @@ def test_add_with_an_engine_that_answers_makes_a_container(project: Path, mastra
     assert sorted(document["written"]) == [".env", ".gitignore", "mastra-pg.docker-compose.yaml"]
     assert stat.S_IMODE((project / ".env").stat().st_mode) == 0o600
     assert (project / ".gitignore").read_text() == ".env\n"
-    with closing(docker.from_env()) as client:
-        bindings = client.containers.get(f"{identity}-db-1").attrs["HostConfig"]["PortBindings"]
-    assert bindings == {"5432/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
+    shown = subprocess.run(["docker", "port", f"{identity}-db-1"], capture_output=True, text=True, check=True)
+    assert shown.stdout == f"5432/tcp -> 127.0.0.1:{port}\n"
     values = env(project)
     assert values["POSTGRES_PASSWORD"] not in first.out + first.err
 
