@@ -123,12 +123,3 @@ def score(distance: float, measure: str, dimension: int) -> float:
     if measure in ("euclidean", "l1"):
         return 1 / (1 + distance)
     return 1 - (distance / dimension if measure == "hamming" else distance)
-
-
-def distance_of(score: float, measure: str, dimension: int) -> float:
-    """The distance behind a score: the other way round."""
-    if measure == "dotproduct":
-        return -score
-    if measure in ("euclidean", "l1"):
-        return math.inf if score <= 0 else 1 / score - 1
-    return (1 - score) * (dimension if measure == "hamming" else 1)

@@ -58,9 +58,7 @@ class Builds(Writes):
                 await self._built(index, on_progress, clock)
             await self._rows(vectors_tables.comment(index), clock, writes=True)
         except PermissionDenied as error:
-            raise needs(
-                error, f"building the index {index.name}", "be made by the owner of its table"
-            ) from error
+            raise needs(error, f"building the index {index.name}", "to own its table") from error
         stats = await self.describe_index(index_name=index_name, timeout=timeout)
         if not stats.ready:
             raise Conflict(
