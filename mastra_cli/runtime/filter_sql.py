@@ -54,6 +54,9 @@ _WILDCARDS: dict[Wildcard, LiteralString] = {
     "like": '{} COLLATE pg_catalog."C" LIKE {}',
     "ilike": "{} LIKE {}",
 }
+# From here on one hash of the values is faster than as many searches of the index, each row of which is
+# compared with every value again: at 10,000 values and 100,000 rows 0.2 s, not 3.3 s.
+_MANY = 1_000
 # MongoDB's m and s as Postgres' one letter for both.
 _NEWLINES = {(False, False): "p", (True, False): "n", (False, True): "s", (True, True): "w"}
 
@@ -127,20 +130,18 @@ class _Compiler:
 
     def among(self, node: Among, value: Fragment) -> Fragment:
         """Containment of a scalar at keys is equality; of an array or an object it is less, so both."""
-        contained = [self.containment(node.path, wanted) for wanted in node.values]
         if len(node.values) == 1:
             equal = build("{} = {}", value, fragments.json(node.values[0]))
-            if contained[0] is None:
+            contained = self.containment(node.path, node.values[0])
+            if contained is None:
                 return equal
-            return contained[0] if _is_scalar(node.values[0]) else build("{} AND {}", contained[0], equal)
+            return contained if _is_scalar(node.values[0]) else build("{} AND {}", contained, equal)
         equal = build("{} = ANY({})", value, fragments.jsons(node.values))
-        if None in contained:
+        if len(node.values) > _MANY or not all(self.containment(node.path, it) for it in node.values):
             return equal
         documents = [_document(node.path, wanted) for wanted in node.values]
-        any_contained = build("{} @> ANY({})", Fragment(self.column), fragments.jsons(documents))
-        return (
-            any_contained if all(map(_is_scalar, node.values)) else build("{} AND {}", any_contained, equal)
-        )
+        contained = build("{} @> ANY({})", Fragment(self.column), fragments.jsons(documents))
+        return contained if all(map(_is_scalar, node.values)) else build("{} AND {}", contained, equal)
 
     def indexed_among(self, value: Fragment, values: Sequence[str]) -> Fragment:
         """Equality in the terms of a field's index."""
