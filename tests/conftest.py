@@ -7,12 +7,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from tests.servers import Server
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "mastra_template"
+
+# pytest --hypothesis-profile=nightly
+settings.register_profile("nightly", max_examples=5_000, deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from mastra_cli.runtime.filter_sql import compile_sql
 from mastra_cli.runtime.filter_tree import EVERYTHING, And, HasElement, Node, Not, Or, Path
 from mastra_cli.runtime.fragments import Fragment, build, text
-from mastra_cli.runtime.ordering_sql import after_sql, index_columns, order_sql
+from mastra_cli.runtime.ordering_sql import after_sql, index_columns, order_sql, statistics_columns
 from mastra_cli.runtime.selection import Selection
 
 _TABLE = SQL("r")
@@ -45,21 +45,26 @@ def count(entity_id: str, node: Node, indexed: Collection[Path] = ()) -> Fragmen
 
 def index_names(entity_id: str, path: Path) -> tuple[str, str]:
     """The names of the two indexes on a field, ascending and descending."""
-    told = hashlib.sha256(json.dumps([entity_id, path]).encode()).hexdigest()[:32]
-    return f"records_field_{told}_asc", f"records_field_{told}_desc"
+    name = _index_name(entity_id, path)
+    return f"{name}_asc", f"{name}_desc"
 
 
 def create_indexes(entity_id: str, path: Path) -> Iterator[Composable]:
-    """One index a direction, built while others write."""
+    """One index a direction, built while others write, and what lets the planner choose them."""
     for name, descending in zip(index_names(entity_id, path), (False, True), strict=True):
         yield SQL(
             "CREATE INDEX CONCURRENTLY IF NOT EXISTS {} ON mastra.records {} WHERE entity_id = {}"
         ).format(Identifier(name), index_columns(path, descending=descending), Literal(entity_id))
+    yield SQL("CREATE STATISTICS IF NOT EXISTS mastra.{} (mcv) ON {} FROM mastra.records").format(
+        Identifier(_statistics_name(entity_id, path)), statistics_columns(path)
+    )
+    yield SQL("ANALYZE mastra.records")
 
 
 def drop_indexes(entity_id: str, path: Path) -> Iterator[Composable]:
     for name in index_names(entity_id, path):
         yield SQL("DROP INDEX CONCURRENTLY IF EXISTS mastra.{}").format(Identifier(name))
+    yield SQL("DROP STATISTICS IF EXISTS mastra.{}").format(Identifier(_statistics_name(entity_id, path)))
 
 
 def paths(selection: Selection) -> set[Path]:
@@ -89,6 +94,14 @@ def _where(entity_id: str, node: Node, include_deleted: bool, indexed: Collectio
     condition = Fragment(SQL("true")) if node == EVERYTHING else compile_sql(node, _DATA, indexed=indexed)
     kept: LiteralString = _KEPT if include_deleted else _LIVE
     return build("r.entity_id = {} AND {} AND {}", text(entity_id), Fragment(SQL(kept)), condition)
+
+
+def _index_name(entity_id: str, path: Path) -> str:
+    return f"records_field_{hashlib.sha256(json.dumps([entity_id, path]).encode()).hexdigest()[:32]}"
+
+
+def _statistics_name(entity_id: str, path: Path) -> str:
+    return f"{_index_name(entity_id, path)}_values"
 
 
 def _number(value: int | None) -> Fragment:
