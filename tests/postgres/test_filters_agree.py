@@ -26,8 +26,6 @@ from tests import filter_examples as examples
 from tests import reference_filter as reference
 from tests.servers import Server
 
-DEBIAN = Path("/usr/lib/postgresql/15/bin")
-
 
 @pytest.fixture(scope="module")
 def here(server: Server) -> Iterator[psycopg.Connection]:
@@ -37,8 +35,9 @@ def here(server: Server) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture(scope="module")
 def linguistic() -> Iterator[psycopg.Connection]:
-    """A server whose own order of strings is a language's: Debian's packages postgresql-15 and locales."""
-    server = Server(bin=DEBIAN, locale="en_US.UTF-8")
+    """A server whose own order of strings is a language's: Debian's packages postgresql and locales."""
+    *_, newest = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    server = Server(bin=newest.parent, locale="en_US.UTF-8")
     try:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             (in_order,) = connection.execute("SELECT 'a' < 'B'").fetchone()
