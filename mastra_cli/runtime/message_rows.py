@@ -103,6 +103,8 @@ class Batch:
     params: dict[str, Any]
     texts: list[str | None]
     """What a search finds each message by, whole."""
+    appends: bool
+    """Whether it only goes to the end of one thread: its ids are certainly new, and it answers no call."""
 
     @property
     def threads(self) -> list[str]:
@@ -114,23 +116,40 @@ class Batch:
         messages: list[Message] = []
         places: list[int] = []
         known: dict[tuple[str, str], int] = {}
+        fresh = True
         for number, message in enumerate(given):
             thread = thread_id or message.thread_id
             if not thread:
                 raise InvalidArgument(
                     f"message {number} names no thread", hint="give thread_id, or set it on the message"
                 )
+            fresh = fresh and not message.id
             id = checked(message.id, "the id of a message") if message.id else new_id()
             check_json(message.content, "content")
             check_json(message.tool_call_args, "tool_call_args")
             tokens = count_tokens(parts_of(message), counter)
-            ready = replace(message, id=id, thread_id=checked(thread, "thread_id"), seq=0, tokens=tokens)
+            ready = Message(
+                id, checked(thread, "thread_id"), 0, message.role, message.type, message.content,
+                message.tool_call_ids, message.tool_call_args, message.tool_names, tokens, message.created_at,
+            )  # fmt: skip
             # The same id twice: the later one is what is meant.
-            place = known.setdefault((ready.thread_id, id), len(messages))
+            place = known.setdefault((thread, id), len(messages))
             messages[place : place + 1] = [ready]
             places.append(place)
         texts = [search_text(message) for message in messages]
-        return cls(messages, places, _params(messages, texts), texts)
+        params = _params(messages, texts)
+        appends = fresh and not params["result_calls"] and len({m.thread_id for m in messages}) == 1
+        return cls(messages, places, params, texts, appends)
+
+    def saved(self, rows: Iterable[Sequence[Any]]) -> list[Message]:
+        """The messages with the seq and the time that these rows give them."""
+        return [
+            Message(
+                m.id, m.thread_id, row[0], m.role, m.type, m.content, m.tool_call_ids, m.tool_call_args,
+                m.tool_names, m.tokens, row[1],
+            )
+            for m, row in zip(self.messages, rows, strict=True)
+        ]  # fmt: skip
 
 
 def _params(messages: Sequence[Message], texts: Sequence[str | None]) -> dict[str, Any]:
@@ -146,6 +165,9 @@ def _params(messages: Sequence[Message], texts: Sequence[str | None]) -> dict[st
         "tokens": [message.tokens for message in messages],
         "texts": [text and _UNSEARCHABLE.sub(" ", text[:MAX_SEARCHED]) for text in texts],
         "created": [message.created_at for message in messages],
+        "thread_id": messages[0].thread_id if messages else None,
+        "count": len(messages),
+        "total": sum(message.tokens for message in messages),
         "ttl": TOOL_TTL,
         "resource_id": None,
         "title": None,

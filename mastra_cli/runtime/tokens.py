@@ -58,7 +58,8 @@ def estimate_tokens(text: str) -> int:
         if _MARKED.search(text):  # not English: the vocabularies know fewer of its words
             letters = 4
         text = text.encode("ascii", "ignore").decode()
-    pieces = sum(_piece_cost(piece, letters) for piece in _PIECE.findall(text[:_READ]))
+    found = _PIECE.findall(text[:_READ])
+    pieces = len(found) + sum(_piece_cost(piece, letters) - 1 for piece in found if len(piece) > 4)
     if len(text) > _READ:  # the rest is taken to be like the beginning
         pieces = pieces * len(text) // _READ
     return max(1, pieces + (quarters + 3) // 4)

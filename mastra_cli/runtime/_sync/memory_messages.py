@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -153,11 +152,34 @@ class Conversations(Recall):
         self, batch: Batch, clock: Clock, *, resource_id: str | None = None, title: str | None = None
     ) -> list[Message]:
         """The saved messages, in the order in which they were given."""
-        params = {**batch.params, "resource_id": resource_id, "title": title}
-        threads = batch.threads
         vectors = self._embedded(batch.texts)
+        rows = self._append(batch, clock) if batch.appends and resource_id is None else None
+        if rows is None:
+            rows = self._merge(batch, clock, resource_id, title)
+        saved = batch.saved(rows)
+        self._keep(vectors, saved, [row[2] for row in rows], clock)
+        return [saved[place] for place in batch.places]
+
+    def _append(self, batch: Batch, clock: Clock) -> Sequence[Any] | None:
+        """(seq, time, version) of each message; None when it was put there already, by this very call."""
+        try:
+            row = self._pool.row(MESSAGE["append"], batch.params, timeout=clock, writes=True)
+        except DatabaseFailed as error:
+            if error.sqlstate != _TAKEN:
+                raise
+            return None
+        if row is None:
+            raise no_thread(batch.messages[0].thread_id)
+        first = row[0] - len(batch.messages) + 1
+        return [(seq, m.created_at or row[1], 1) for seq, m in enumerate(batch.messages, first)]
+
+    def _merge(
+        self, batch: Batch, clock: Clock, resource_id: str | None, title: str | None
+    ) -> Sequence[Any]:
+        """(seq, time, version) of each message."""
+        params = {**batch.params, "resource_id": resource_id, "title": title}
         rows: Sequence[Any] = []
-        if len(threads) == 1:
+        if len(batch.threads) == 1:
             try:
                 rows = self._pool.rows(MESSAGE["save"], params, timeout=clock, writes=True)
             except DatabaseFailed as error:
@@ -166,7 +188,7 @@ class Conversations(Recall):
             _refuse(batch, rows, resource_id)
 
         def under_lock(wire: Wire) -> Sequence[Any]:
-            wire.execute(THREAD["lock"], {"ids": threads})
+            wire.execute(THREAD["lock"], {"ids": batch.threads})
             rows = (wire.execute(MESSAGE["save"], params, binary=True)).fetchall()
             _refuse(batch, rows, resource_id)
             return rows
@@ -174,12 +196,7 @@ class Conversations(Recall):
         while not rows or any(row[1] is None for row in rows):
             # Another writer was quicker with an id, or replaced or deleted what this one replaces.
             rows = self._pool.transaction(under_lock, timeout=clock)
-        saved = [
-            replace(message, seq=row[1], created_at=row[2])
-            for message, row in zip(batch.messages, rows, strict=True)
-        ]
-        self._keep(vectors, saved, [row[3] for row in rows], clock)
-        return [saved[place] for place in batch.places]
+        return [row[1:] for row in rows]
 
     # -- the window ---------------------------------------------------------------------------------------
 

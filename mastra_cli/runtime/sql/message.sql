@@ -1,5 +1,31 @@
 -- Messages: saved by the batch, read by the block.
 
+-- name: append
+-- A batch of messages whose ids are new for certain, to the end of one thread: takes as many numbers from the
+-- thread's row, and inserts. The last of the numbers and the time; no row when there is no such thread.
+WITH moved AS (
+    UPDATE mastra.thread AS t
+    SET last_seq = t.last_seq + %(count)s,
+        message_count = t.message_count + %(count)s,
+        token_count = t.token_count + %(total)s,
+        updated_at = greatest(t.updated_at, clock_timestamp())
+    WHERE t.id = %(thread_id)s
+    RETURNING t.id, t.last_seq, t.updated_at
+),
+added AS (
+    INSERT INTO mastra.message (
+        thread_id, seq, id, role, type, content, tool_fields, calls, tokens, search, created_at
+    )
+    SELECT s.id, s.last_seq - %(count)s + g.place, g.id, g.role, g.type, g.content::json, g.tool_fields::json,
+        g.calls::json, g.tokens, to_tsvector('pg_catalog.simple', g.text), coalesce(g.created_at, s.updated_at)
+    FROM moved AS s
+    CROSS JOIN unnest(
+        %(ids)s::text[], %(roles)s::text[], %(types)s::text[], %(contents)s::text[], %(tool_fields)s::text[],
+        %(calls)s::text[], %(tokens)s::bigint[], %(texts)s::text[], %(created)s::timestamptz[]
+    ) WITH ORDINALITY AS g (id, role, type, content, tool_fields, calls, tokens, text, created_at, place)
+)
+SELECT s.last_seq, s.updated_at FROM moved AS s
+
 -- name: save
 -- A batch of messages, of one thread or of several whose rows are locked already: finds which ids are there, takes
 -- as many numbers as there are new ones from the thread's row, inserts, replaces what differs, and puts tool
