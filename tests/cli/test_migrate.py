@@ -577,6 +577,23 @@ def test_a_busy_lock_names_its_holder(url: str, mastra: Mastra) -> None:
     assert mastra("migrate").code == 0
 
 
+def test_a_table_that_a_long_reader_holds_names_the_reader(url: str, mastra: Mastra) -> None:
+    mastra("migrate")
+    table = sql.Identifier("mastra", max(tables(url) - {"alembic_version"}))
+    with psycopg.connect(url, application_name="the reader") as reader:
+        reader.execute(sql.SQL("SELECT FROM {}").format(table))
+        pid = reader.info.backend_pid
+        failed = mastra("migrate", "--to", "base", "--yes", "--lock-timeout", "0.2")
+        assert (failed.code, failed.out) == (6, "")
+    who = rf"pid {pid} \(the reader, user postgres, since [-\d]+ [:\d]+ UTC\)"
+    assert re.fullmatch(
+        rf"{WAITED}undoing {COUNT}\n(  .* s\)\n)*waiting for a lock that {who} holds\n"
+        rf"error: migration \d+ .* needs a table that {who} holds; it was asked for 4 times, 0\.2 s each\n"
+        r" hint: try again when that session is done, or end it, or raise --lock-timeout\n",
+        failed.err,
+    ), failed.err
+
+
 def test_ctrl_c_while_waiting_ends_with_130(url: str) -> None:
     from mastra_cli.local.migrations_lock import KEY
 
