@@ -83,12 +83,10 @@ def text_of(value: Fragment) -> Fragment:
 
 # The order of values is this text, then the number. Of a string the first 500 code points: an entry of an
 # index holds 2,704 bytes.
-# The collation stands on the innermost text: around the whole, the planner would not find its statistics.
 _TEXT_KEY: LiteralString = (
-    "(CASE jsonb_typeof({}) WHEN 'null' THEN '0' "
-    "WHEN 'string' THEN '1' || left({} COLLATE pg_catalog.\"C\", 500) "
+    "(CASE jsonb_typeof({}) WHEN 'null' THEN '0' WHEN 'string' THEN '1' || left({}, 500) "
     "WHEN 'number' THEN '2' WHEN 'boolean' THEN '3' || {} WHEN 'array' THEN '4' WHEN 'object' THEN '5' "
-    "ELSE {} END)"
+    'ELSE {} END COLLATE pg_catalog."C")'
 )
 _NUMBER_KEY: LiteralString = "(CASE jsonb_typeof({}) WHEN 'number' THEN {}::numeric ELSE 0 END)"
 
