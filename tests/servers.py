@@ -69,21 +69,29 @@ class Server:
         self.start()
 
     def _readable(self, folder: Path) -> Path:
-        """A copy that the account can reach, when the environment lies under /root."""
-        if not _account() or subprocess.run(["setpriv", f"--reuid={ACCOUNT}", "--clear-groups", "test", "-x",
-                                             str(folder / "bin/postgres")]).returncode == 0:  # fmt: skip
+        """A copy that the account can reach, when the environment lies under /root, say."""
+        if not _account() or self._reached(folder):
             return folder
-        copy = Path("/var/tmp/mastra-tests") / f"{folder.name}-{int(folder.stat().st_mtime)}"
+        package = folder.parent
+        libraries = package.with_name(f"{package.name}.libs")  # the programs find them beside the package
+        copy = Path("/var/tmp/mastra-tests") / f"{folder.name}-{folder.stat().st_mtime_ns}"
         if not copy.is_dir():
             copy.parent.mkdir(exist_ok=True)
             partial = Path(tempfile.mkdtemp(dir=copy.parent))
-            shutil.copytree(folder, partial, dirs_exist_ok=True, symlinks=True)
+            shutil.copytree(folder, partial / package.name / folder.name, symlinks=True)
+            if libraries.is_dir():
+                shutil.copytree(libraries, partial / libraries.name, symlinks=True)
             partial.chmod(0o755)
             try:
                 partial.rename(copy)
-            except OSError:
+            except OSError:  # another process was faster
                 shutil.rmtree(partial)
-        return copy
+        return copy / package.name / folder.name
+
+    def _reached(self, folder: Path) -> bool:
+        program = str(folder / "bin/postgres")
+        command = ["setpriv", f"--reuid={ACCOUNT}", "--clear-groups", program, "--version"]
+        return subprocess.run(command, capture_output=True, cwd="/").returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.bin / program), *arguments]
