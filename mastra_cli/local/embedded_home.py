@@ -16,6 +16,7 @@ from mastra_cli.local import embedded_wheel as wheel
 from mastra_cli.local.project import Project
 
 _LOG_LINES = 8
+_PATIENCE = 5.0
 
 
 class Home:
@@ -196,8 +197,13 @@ class Home:
 
     def sweep(self) -> None:
         """Take away what runs left that were killed while they made the data."""
+        end = time.monotonic() + _PATIENCE
         for leftover in self.folder.glob("postgres.new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
+            # Its `initdb` may live on, and write until it notices that the folder is gone.
+            while leftover.exists() and time.monotonic() < end:
+                time.sleep(0.05)
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def delete(self) -> None:
         """The data and all that belongs to it."""

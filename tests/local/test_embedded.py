@@ -429,8 +429,8 @@ def test_a_first_start_that_is_killed_does_not_block_the_next(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_first_start_may_be_killed_at_any_instant(person: Person, alone: bool) -> None:
-    for step in range(25):
-        _killed_start(person, f"shop {step}", 0.2 + step * 0.04, alone=alone)
+    for step in range(20):
+        _killed_start(person, f"shop {step}", 0.2 + step * 0.05, alone=alone)
 
 
 def _killed_start(person: Person, name: str, after: float, *, alone: bool) -> None:
