@@ -89,7 +89,7 @@ class Server:
         return copy / package.name / folder.name
 
     def _reached(self, folder: Path) -> bool:
-        program = str(folder / "bin/postgres")
+        program = str(folder / "bin/initdb")
         command = ["setpriv", f"--reuid={ACCOUNT}", "--clear-groups", program, "--version"]
         return subprocess.run(command, capture_output=True, cwd="/").returncode == 0
 
