@@ -34,7 +34,7 @@ STATEMENTS = (
         content json NOT NULL,
         tool_fields json,
         calls json,
-        tokens bigint NOT NULL,
+        tokens integer NOT NULL,
         version bigint NOT NULL DEFAULT 1,
         search tsvector,
         created_at timestamptz NOT NULL,

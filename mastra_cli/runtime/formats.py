@@ -67,7 +67,8 @@ def read_all(messages: Any) -> list[Message]:
 def read(item: Any) -> list[Message]:
     """The messages that one given thing stands for."""
     if isinstance(item, Message):
-        return _checked(replace(item, content=_content(item.content)))
+        content = _content(item.content)
+        return _checked(item if content is item.content else replace(item, content=content))
     plain = _plain(item)
     if not isinstance(plain, Mapping):
         shown = repr(item)
@@ -87,19 +88,19 @@ def read(item: Any) -> list[Message]:
         id=_text(given, "id") or "",
         thread_id=_text(given, "thread_id") or _text(given, "threadId") or "",
         role=cast(Any, role),
+        content=_content(given.get("content", "")),
         created_at=_moment(given.get("created_at", given.get("createdAt"))),
     )
     if formats_ui.is_ui(given):
         return _several(outline, formats_ui.read(given))
     if (parts := formats_openai.read_message(given, _content)) is not None:
         return _checked(with_parts(outline, parts))
-    content = _content(given.get("content"))
     if given.get("type") in KINDS or given.get("tool_call_ids"):
         names = ("tool_call_ids", "tool_call_args", "tool_names")
         beside: dict[str, Any] = {name: given[name] for name in names if given.get(name) is not None}
         kind = given.get("type") if given.get("type") in KINDS else "text"
-        return _checked(replace(outline, type=cast(Any, kind), content=content, **beside))
-    return _checked(replace(outline, content="" if content is None else content))
+        return _checked(replace(outline, type=cast(Any, kind), **beside))
+    return _checked(outline if outline.content is not None else replace(outline, content=""))
 
 
 def _checked(message: Message) -> list[Message]:

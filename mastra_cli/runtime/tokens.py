@@ -16,6 +16,7 @@ from mastra_cli.runtime.parts import Part, as_text, is_parts, result_text
 # What the providers ask for an image of full size; a counter of text can not look at it.
 IMAGE_TOKENS = 1_600
 _BASE64_PER_TOKEN = 40
+MAX_TOKENS = 2**31 - 1
 
 # What costs one token each in both vocabularies; other characters of these scripts cost two or three.
 _CHEAP = (
@@ -107,7 +108,10 @@ _QUARTERS = _Quarters(dict.fromkeys(_CHEAP, 4))
 
 def count_tokens(parts: Iterable[Part], counter: Callable[[str], int]) -> int:
     """What a message of these parts costs by that counter."""
-    return sum(_part_cost(part, counter) for part in parts)
+    tokens = sum(_part_cost(part, counter) for part in parts)
+    if tokens > MAX_TOKENS:
+        raise InvalidArgument(f"a message may have {MAX_TOKENS:,} tokens at most")
+    return tokens
 
 
 def _part_cost(part: Part, counter: Callable[[str], int]) -> int:

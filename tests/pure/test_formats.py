@@ -371,6 +371,10 @@ def test_what_is_no_message_is_refused_with_its_place(given_: Any, words: str) -
     assert words in raised.value.message
 
 
+def test_a_message_without_content_has_an_empty_one() -> None:
+    assert [m.content for m in read_all([{"role": "user"}, {"role": "assistant", "content": None}])] == ["", ""]
+
+
 def test_an_unknown_format_is_refused_by_name() -> None:
     with pytest.raises(InvalidArgument, match="no such format: 'xml'"):
         write([], "xml")

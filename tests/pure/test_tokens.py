@@ -109,6 +109,11 @@ def test_a_counter_of_ones_own_is_asked_for_exactly_the_text() -> None:
     assert asked == ["hello"]
 
 
+def test_a_message_of_more_tokens_than_a_column_holds_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="a message may have 2,147,483,647 tokens at most"):
+        count_tokens([{"type": "text", "text": "x"}], lambda _: 2**31)
+
+
 @pytest.mark.parametrize("answer", [-1, 1.5, None, True])
 def test_a_counter_must_answer_a_whole_number(answer: object) -> None:
     with pytest.raises(InvalidArgument, match="token_counter must answer a whole number from 0 on"):
