@@ -8,6 +8,7 @@ LONG = "a" * 499
 
 # (the value of the field, operator, operand, answer)
 WORDS: list[tuple[Any, ...]] = [
+    ({"a": 1}, "contains", {"a": {}}, False), ({"a": 1}, "contains", {"a": [1]}, False),
     (LONG + "a", "eq", LONG + "ab", False), (LONG + "ab", "eq", LONG + "a", False), (LONG + "ab", "in", [LONG + "ac", 1], False),
     (LONG + "ab", "in", [LONG + "ab", 1], True), ([2], "gt", 1, False), ("a", "lt", 1, False), ({}, "gte", 1, False), (True, "gte", 1, False),
     (1, "eq", 1.0, True), (1, "eq", "1", False), (2.5, "eq", 2.50, True), (1, "eq", True, False),
