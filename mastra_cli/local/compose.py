@@ -55,8 +55,12 @@ def major_of(image: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Config:
-    """Read and check a docker config file; `environ` is what its variables stand for."""
+def load(path: Path, environ: Mapping[str, str], *, demanding: bool = True) -> Config:
+    """Read and check a docker config file; `environ` is what its variables stand for.
+
+    Not `demanding`: a variable that is required and not set stands for nothing, which is enough to find
+    what runs.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -69,7 +73,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         raise DockerConfigInvalid(
             f"{path} can not be read: {error.strerror}", hint="make it a file that this user may read"
         ) from error
-    return parse(text, path, environ)
+    return parse(text, path, environ, demanding=demanding)
 
 
 def parse(
@@ -77,11 +81,12 @@ def parse(
     path: Path,
     environ: Mapping[str, str],
     *,
+    demanding: bool = True,
     env_file: Callable[[Path], dict[str, str]] = read_env_file,
 ) -> Config:
     """`load` for a text; `path` says where its relative paths start."""
     warnings: list[str] = []
-    document = Document(text, path.name, environ, warnings.append)
+    document = Document(text, path.name, environ, warnings.append, demanding=demanding)
     values = Values(document, f"docker compose -f {shlex.quote(path.name)} up -d")
     root = document.root
     values.known(root, (), ("name", "version", "services", "networks", "volumes"))

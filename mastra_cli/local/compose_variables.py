@@ -4,78 +4,87 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 
-Fault = Callable[[str, str | None], Exception]
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What variables stand for, and who hears of those that stand for nothing."""
+
+    values: Mapping[str, str]
+    fault: Callable[[str, str], Exception]
+    """Makes the error of a (problem, hint)."""
+    missing: Callable[[str], None]
+    """Hears the name of one that is not set and has no default."""
+    demanding: bool = True
+    """Whether `${VAR:?message}` without a value is an error."""
 
 
-def substitute(text: str, environ: Mapping[str, str], fault: Fault, missing: Callable[[str], None]) -> str:
-    """The text with its variables' values; `fault(problem, hint)` makes the error, `missing(name)` hears
-    of a variable that is not set and has no default."""
-    result, end = _until(text, 0, False, environ, fault, missing)
-    assert end == len(text)
-    return result
+def substitute(text: str, variables: Variables) -> str:
+    """The text with its variables' values."""
+    return _until(text, 0, False, variables)[0]
 
 
-def _until(
-    text: str, at: int, nested: bool, environ: Mapping[str, str], fault: Fault, missing: Callable[[str], None]
-) -> tuple[str, int]:
+def _until(text: str, at: int, nested: bool, variables: Variables) -> tuple[str, int]:
     """Up to the end, or, in a default, up to the brace that closes it."""
     parts: list[str] = []
-    while at < len(text):
-        if text[at] == "}" and nested:
-            break
+    while at < len(text) and not (nested and text[at] == "}"):
         if text[at] != "$":
-            parts.append(text[at])
-            at += 1
+            part, at = text[at], at + 1
         elif text.startswith("$$", at):
-            parts.append("$")
-            at += 2
+            part, at = "$", at + 2
         elif text.startswith("${", at):
-            value, at = _braced(text, at + 2, environ, fault, missing)
-            parts.append(value)
+            part, at = _braced(text, at + 2, variables)
         elif name := _NAME.match(text, at + 1):
-            if name[0] not in environ:
-                missing(name[0])
-            parts.append(environ.get(name[0], ""))
-            at = name.end()
+            part, at = _value(name[0], variables), name.end()
         else:
-            raise fault("has a `$` that starts no variable", "write `$$` for a dollar sign")
+            raise variables.fault("has a `$` that starts no variable", "write `$$` for a dollar sign")
+        parts.append(part)
     return "".join(parts), at
 
 
-def _braced(
-    text: str, at: int, environ: Mapping[str, str], fault: Fault, missing: Callable[[str], None]
-) -> tuple[str, int]:
-    name = _NAME.match(text, at)
-    if not name:
-        raise fault("has a `${` that names no variable", "write `${NAME}`, or `$$` for a dollar sign")
-    at = name.end()
+def _braced(text: str, at: int, variables: Variables) -> tuple[str, int]:
+    found = _NAME.match(text, at)
+    if not found:
+        raise variables.fault(
+            "has a `${` that names no variable", "write `${NAME}`, or `$$` for a dollar sign"
+        )
+    name, at = found[0], found.end()
     operator = next((o for o in _OPERATORS if text.startswith(o, at)), "")
-    value = environ.get(name[0])
+    at += len(operator)
+    value = variables.values.get(name)
     given = bool(value) if operator.startswith(":") else value is not None
     word = ""
     if operator and given == operator.endswith("+"):
-        word, at = _until(text, at + len(operator), True, environ, fault, missing)
+        word, at = _until(text, at, True, variables)
     elif operator:
-        at = _skip(text, at + len(operator))
-    if at >= len(text) or text[at] != "}":
-        raise fault(f"has a `${{{name[0]}` that is not closed, or not understood", "write `${NAME:-default}`")
-    at += 1
-    if operator.endswith("?") and not given:
-        raise fault(
-            f"needs {name[0]}{': ' + word if word else ', which is not set'}",
-            f"set {name[0]} in .env, or in the environment",
+        at = _skip(text, at)
+    if not text.startswith("}", at):
+        raise variables.fault(
+            f"has a `${{{name}` that is not closed, or not understood", "write `${NAME:-default}`"
         )
+    at += 1
+    if operator.endswith("+"):
+        return word, at
     if operator.endswith("-"):
         return (value or "") if given else word, at
-    if operator.endswith("+"):
-        return word if given else "", at
-    if not operator and value is None:
-        missing(name[0])
-    return value or "", at
+    if operator.endswith("?") and not given:
+        if variables.demanding:
+            raise variables.fault(
+                f"needs {name}{f': {word}' if word else ', which is not set'}",
+                f"set {name} in .env, or in the environment",
+            )
+        return "", at
+    return _value(name, variables), at
+
+
+def _value(name: str, variables: Variables) -> str:
+    if name not in variables.values:
+        variables.missing(name)
+    return variables.values.get(name, "")
 
 
 def _skip(text: str, at: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from mastra_cli.errors import DockerConfigInvalid
-from mastra_cli.local.compose_variables import substitute
+from mastra_cli.local.compose_variables import Variables, substitute
 
 Path = tuple[str | int, ...]
 
@@ -36,12 +36,19 @@ class Document:
     """The file's mappings, lists and scalars, with the line of each."""
 
     def __init__(
-        self, text: str, shown: str, environ: Mapping[str, str], warn: Callable[[str], None]
+        self,
+        text: str,
+        shown: str,
+        environ: Mapping[str, str],
+        warn: Callable[[str], None],
+        *,
+        demanding: bool = True,
     ) -> None:
         self.shown = shown
         self._lines: dict[Path, int] = {(): 1}
         self._environ = environ
         self._warn = warn
+        self._demanding = demanding
         self._open: list[yaml.Node] = []
         # The parser alone knows the merges and aliases; the constructor would lose the lines.
         self._constructor: Any = _Loader("")
@@ -90,15 +97,18 @@ class Document:
                 return None
             value: Any = self._scalar(node, path)
             if isinstance(value, str) and "$" in value:
-                return substitute(
-                    value,
-                    self._environ,
-                    lambda problem, hint: self.invalid(path, problem, hint),
-                    lambda name: self._warn(f"{self.at(path)}: {name} is not set; it stands for nothing"),
-                )
+                return substitute(value, self._variables(path))
             return value
         finally:
             self._open.pop()
+
+    def _variables(self, path: Path) -> Variables:
+        return Variables(
+            self._environ,
+            fault=lambda problem, hint: self.invalid(path, problem, hint),
+            missing=lambda name: self._warn(f"{self.at(path)}: {name} is not set; it stands for nothing"),
+            demanding=self._demanding,
+        )
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         merged: dict[str, Any] = {}

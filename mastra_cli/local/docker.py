@@ -18,7 +18,7 @@ from mastra_cli.local.compose_schema import ServiceConfig
 from mastra_cli.local.docker_engine import Client, answers, find_engine, host_of, said, translated
 from mastra_cli.local.docker_services import Engine
 from mastra_cli.local.docker_start import Start
-from mastra_cli.local.docker_things import name_of, same_folder
+from mastra_cli.local.docker_things import is_anonymous, name_of, same_folder
 from mastra_cli.local.project import Project
 from mastra_cli.local.provider import Kept, ProviderName, Running, Service, Stopped
 from mastra_cli.local.reporter import Reporter
@@ -35,7 +35,9 @@ class DockerProvider:
         if environ is None:
             environ = {**read_env_file(project.env_file), **environment()}
         self.project = project
-        self.config = compose.load(config, environ)
+        self._environ = environ
+        # A `.env` that is gone keeps nobody from stopping what runs: `start` asks for all of it.
+        self.config = compose.load(config, environ, demanding=False)
         self._run = secrets.token_hex(8)
         self._made: Engine | None = None
 
@@ -44,8 +46,12 @@ class DockerProvider:
         return "docker"
 
     @cached_property
+    def _client(self) -> Client:
+        return find_engine()
+
+    @property
     def _engine(self) -> Engine:
-        return Engine(find_engine(), self.config, self.project, self._run)
+        return Engine(self._client, self.config, self.project, self._run)
 
     @property
     def project_name(self) -> str:
@@ -56,6 +62,7 @@ class DockerProvider:
 
         The time that pulling takes does not count.
         """
+        self.config = compose.load(self.config.path, self._environ)
         with translated():
             engine = self._engine
             engine.refuse_strangers(engine.containers())
@@ -171,7 +178,7 @@ class DockerProvider:
         sizes = _sizes(engine.client) if present else {}
         kept = [
             Kept(name, sizes.get(name), name in external or not engine.is_ours(volume["Labels"]))
-            for name, volume in sorted(present.items())
+            for name, volume in sorted(present.items(), key=lambda item: (is_anonymous(item[0]), item[0]))
         ]
         binds = {
             m.source

@@ -162,9 +162,12 @@ class Engine(Things):
     # Back, and away
 
     def settle(self) -> None:
-        """The successors are good: those set aside go."""
+        """The successors are good: those set aside go, and those that a killed run had set aside."""
         while self.replaced:
             self.remove(self.replaced.pop().old)
+        for container in self.containers():
+            if RETIRED.match(name_of(container)) and objects.OURS in container["Labels"]:
+                self.remove(container["Id"])
 
     def restore(self) -> tuple[str, ...]:
         """The successors are no good: those set aside come back. Returns their names."""

@@ -179,3 +179,8 @@ def name_of(container: dict[str, Any]) -> str:
 
 def same_folder(one: str, other: Path) -> bool:
     return Path(one) == other or Path(one).resolve() == other.resolve()
+
+
+def is_anonymous(volume: str) -> bool:
+    """Whether the engine made up a volume's name."""
+    return re.fullmatch(r"[0-9a-f]{64}", volume) is not None

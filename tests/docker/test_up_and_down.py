@@ -19,6 +19,7 @@ from mastra_cli.errors import (
 )
 from mastra_cli.local import compose, ports
 from mastra_cli.local.docker import DockerProvider
+from mastra_cli.local.docker_services import Engine
 from mastra_cli.local.provider import Running
 from tests.docker.conftest import IMAGE, PASSWORD, Place, Talk, quick
 
@@ -388,6 +389,28 @@ def test_what_a_killed_run_left_set_aside_is_found_again(place: Place) -> None:
     assert (again.started, place.names()) == (("db",), [f"{place.project.identity}-db-1"])
     assert place.containers()[0]["Id"] == container["Id"]
     assert again.url == running.url
+
+
+def test_what_a_killed_run_set_aside_goes_when_its_successor_is_good(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(place.provider())
+    with monkeypatch.context() as killed:
+        killed.setattr(Engine, "settle", lambda self: None)
+        start(place.provider(place.config.read_text().replace("256mb", "300mb")))
+    assert len(place.names()) == 2
+    assert start(place.provider()).started == ()
+    assert place.names() == [f"{place.project.identity}-db-1"]
+
+
+def test_without_the_env_file_what_runs_is_still_found_and_stopped(place: Place) -> None:
+    start(place.provider(), wait=False)
+    place.project.env_file.unlink()
+    blind = DockerProvider(place.project, place.config, {})
+    assert [s.state for s in blind.look()] == ["running"]
+    with pytest.raises(DockerConfigInvalid, match=r"needs POSTGRES_PASSWORD: .*`mastra engine add`"):
+        start(blind)
+    assert blind.stop(Talk()).stopped == ("db",)
 
 
 def test_the_docker_command_shows_no_password_of_ours_in_its_listings(place: Place) -> None:

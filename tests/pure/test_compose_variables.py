@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastra_cli.local.compose_variables import substitute
+from mastra_cli.local.compose_variables import Variables, substitute
 
 
 class Fault(Exception):
@@ -13,7 +13,8 @@ class Fault(Exception):
 
 def put(text: str, **environ: str) -> str:
     missing: list[str] = []
-    result = substitute(text, environ, lambda problem, hint: Fault(f"{problem} | {hint}"), missing.append)
+    fault = lambda problem, hint: Fault(f"{problem} | {hint}")  # noqa: E731
+    result = substitute(text, Variables(environ, fault, missing.append))
     return result + "".join(f" !{name}" for name in missing)
 
 
