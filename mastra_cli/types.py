@@ -9,7 +9,7 @@ import abc
 import ipaddress
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias, TypeVar, Union, cast, get_origin
 
 import pgvector
 from psycopg.types.multirange import Multirange as _Multirange
@@ -20,7 +20,8 @@ from mastra_cli.registration import register, register_async
 
 __all__ = [
     "UNSET",
-    "EnumArray",
+    "Array",
+    "DeepArray",
     "IpAddress",
     "IpNetwork",
     "JsonColumn",
@@ -171,8 +172,36 @@ def _sparse(value: Any) -> Any:
     return value
 
 
-def _array(value: Any) -> Any:
-    return array_items(value) if isinstance(value, str) else value
+class _AnyDepth:
+    """Pydantic takes lists of such lists as well, and the text that a bare connection returns for enums."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import ValidationError, core_schema
+
+        def validate(value: Any, flat: Any) -> Any:
+            value = array_items(value) if isinstance(value, str) else value
+            try:
+                return flat(value)
+            except ValidationError:
+                if not _is_deep(value):
+                    raise
+            return [validate(item, flat) for item in value]
+
+        def serialize(value: Any, flat: Any) -> Any:
+            return [serialize(item, flat) for item in value] if _is_deep(value) else flat(value)
+
+        return core_schema.no_info_wrap_validator_function(
+            validate,
+            handler(source),
+            serialization=core_schema.wrap_serializer_function_ser_schema(serialize),
+        )
+
+
+def _is_deep(value: Any) -> bool:
+    if not isinstance(value, list):
+        return False
+    items = cast("list[Any]", value)
+    return bool(items) and all(isinstance(item, list) for item in items)
 
 
 def array_items(text: str) -> list[Any]:
@@ -215,8 +244,8 @@ def array_items(text: str) -> list[Any]:
     raise ValueError("must be an array's text: {a,b}")
 
 
-EnumArray = _Parsed(_array)
-"""Annotates an array of enums, so that its text (from a connection without `register`) is taken as well."""
+Array = Annotated[list[T | None], _AnyDepth()]
+"""An array. Its type is that of a flat list; deeper ones, which the same column may hold, validate too."""
 
 Numeric = Annotated[Decimal, Number()]
 """A numeric: any Decimal, NaN and infinity included."""
@@ -234,6 +263,8 @@ Multirange = Annotated[_Multirange[T], _Exact()]
 """psycopg's `Multirange`."""
 
 if TYPE_CHECKING:
+    DeepArray = list[T | None]
+    """`Array` for msgspec."""
     JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
     IpAddress: TypeAlias = (
         ipaddress.IPv4Address | ipaddress.IPv6Address | ipaddress.IPv4Interface | ipaddress.IPv6Interface
@@ -242,6 +273,15 @@ if TYPE_CHECKING:
 else:
     # msgspec takes neither a recursive alias nor a union of several classes that it does not know.
     JsonValue = Annotated[Any, JsonColumn(any_json=True)]
+
+    class DeepArray:
+        """`Array` for msgspec, which takes no alias of itself: as deep as Postgres goes."""
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            array: Any = list[Union[item, None]]  # noqa: UP007
+            for _ in range(5):
+                array = list[Union[item, array, None]]  # noqa: UP007
+            return array
 
     class IpAddress(abc.ABC):  # noqa: B024
         """What psycopg returns for inet."""

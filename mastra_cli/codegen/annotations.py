@@ -88,6 +88,8 @@ class Annotation:
     """Source text of arguments for `Field` (pydantic) or `Meta` (msgspec): `max_length=20`."""
     hint: str | None = None
     """In place of what the generator makes of the schema."""
+    array: str | None = None
+    """The alias in `mastra_cli.types` for the generator's `list[... | None]`."""
 
 
 @dataclass
@@ -116,13 +118,24 @@ class Annotator:
     ) -> Annotation:
         """The annotation of a column, of a domain's base or a composite's field; `where` is its name."""
         scalar = self._scalar(use, where, comment)
-        if not use.dimensions:
+        if not use.array:
             return self._limited(scalar, use, limits, exact)
-        nested: dict[str, Any] = scalar.schema
-        for depth in range(use.dimensions):
-            nested = {"type": "array", "items": nested if depth else or_null(nested)}
-        marks = ("EnumArray",) if use.kind == "enum" and self.style == "pydantic" else ()
-        return Annotation(nested, marks)
+        items = {"anyOf": [scalar.schema, {"type": "null"}]}
+        return Annotation({"type": "array", "items": items}, array=self._array(use))
+
+    def _array(self, use: TypeUse) -> str | None:
+        """The alias for an array of any depth; None where an item may itself be a list."""
+        base, is_array = use, False
+        while base.kind == "domain" and not is_array:
+            base = self.domains[base.name].type
+            is_array = base.array
+        if is_array or base.name.name in ("json", "jsonb", *_VECTORS):
+            return None
+        if self.style != "msgspec":
+            return "Array"
+        # msgspec takes no union of a list and a class that it does not know.
+        known = base.kind in ("base", "enum") and base.name.name not in ("inet", "cidr", "sparsevec")
+        return "DeepArray" if known else None
 
     def _scalar(self, use: TypeUse, where: str, comment: str | None) -> Annotation:
         match use.kind:
@@ -219,7 +232,7 @@ class Annotator:
     def _base_type(self, use: TypeUse) -> tuple[str, int]:
         while use.kind == "domain":
             use = self.domains[use.name].type
-        if use.dimensions:
+        if use.array:
             return "", -1
         return ("enum" if use.kind == "enum" else use.name.name), use.modifier
 
@@ -247,10 +260,6 @@ class Annotator:
                 longest = declared if longest is None else min(longest, declared)
         arguments = [f"min_length={shortest}"] if shortest else []
         return arguments + ([f"max_length={longest}"] if longest is not None else [])
-
-
-def or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _digits(modifier: int) -> list[str]:

@@ -14,6 +14,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 from mastra_cli.codegen import queries
+from mastra_cli.codegen.expressions import plain
 from mastra_cli.codegen.schema import (
     Check,
     Column,
@@ -141,12 +142,16 @@ class _Reader:
     def _name(self, oid: int) -> Name:
         return Name(self.types[oid].nspname, self.types[oid].typname)
 
-    def _use(self, oid: int, modifier: int, dimensions: int, sql: str) -> TypeUse:
+    def _use(self, oid: int, modifier: int, sql: str) -> TypeUse:
+        # Declared dimensions are not kept: Postgres does not hold a value to them, nor pg_dump them.
         element = self.types[oid].element
-        if element:
-            # A view's array has no declared dimensions: one is by far the likeliest.
-            return TypeUse(self._name(element), self._kind(element), max(dimensions, 1), modifier, sql)
-        return TypeUse(self._name(oid), self._kind(oid), 0, modifier, sql)
+        return TypeUse(
+            self._name(element or oid),
+            self._kind(element or oid),
+            array=element != 0,
+            modifier=modifier,
+            sql=sql,
+        )
 
     def _kind(self, oid: int) -> TypeKind:
         return _KINDS[self.types[oid].typtype]
@@ -164,11 +169,11 @@ class _Reader:
             columns=tuple(
                 Column(
                     name=c.attname,
-                    type=self._use(c.atttypid, c.atttypmod, c.attndims, c.sql),
+                    type=self._use(c.atttypid, c.atttypmod, c.sql),
                     # A domain's NOT NULL does not hold for a view: an outer join may have made the NULL.
                     nullable=view
                     or not ((c.attnotnull and not c.unproven) or self._domain_not_null(c.atttypid)),
-                    default=c.default,
+                    has_default=c.has_default,
                     identity={"a": "always", "d": "by default"}.get(c.attidentity, ""),  # type: ignore[arg-type]
                     generated=c.attgenerated != "",
                     exact=c.exact,
@@ -186,12 +191,9 @@ class _Reader:
                 for k in constraints
                 if k.contype == "f"
             ),
-            indexes=tuple(
-                Index(i.relname, i.definition[i.definition.index(" USING ") + 1 :], i.indisunique)
-                for i in indexes
-            ),
+            indexes=tuple(Index(i.relname, _index(i.definition), i.indisunique) for i in indexes),
             checks=tuple(
-                Check(k.conname, k.expression, tuple(k.columns)) for k in constraints if k.contype == "c"
+                Check(k.conname, plain(k.expression), k.expression) for k in constraints if k.contype == "c"
             ),
             comment=row.comment,
         )
@@ -239,7 +241,7 @@ class _Reader:
                 Composite(
                     self._name(oid),
                     tuple(
-                        Field(f.attname, self._use(f.atttypid, f.atttypmod, f.attndims, f.sql), f.comment)
+                        Field(f.attname, self._use(f.atttypid, f.atttypmod, f.sql), f.comment)
                         for f in self.fields[oid]
                     ),
                     self.types[oid].comment,
@@ -249,7 +251,7 @@ class _Reader:
             ranges=tuple(
                 sorted(
                     (
-                        Range(self._name(one), self._name(many), self._use(subtype, -1, 0, ""))
+                        Range(self._name(one), self._name(many), self._use(subtype, -1, ""))
                         for one, many, subtype in self.ranges
                         if one in reached or many in reached
                     ),
@@ -263,12 +265,12 @@ class _Reader:
         row = self.types[oid]
         return Domain(
             self._name(oid),
-            self._use(row.typbasetype, row.typtypmod, row.typndims, row.sql),
+            self._use(row.typbasetype, row.typtypmod, row.sql),
             nullable=not self._domain_not_null(oid),
             has_default=row.has_default,
             exact=row.exact,
             checks=tuple(
-                Check(k.conname, k.expression, ())
+                Check(k.conname, plain(k.expression), k.expression)
                 for k in self.domain_checks.get(oid, [])
                 if k.contype == "c"
             ),
@@ -279,6 +281,13 @@ class _Reader:
         if not self._ask(queries.HAS_REVISION)[0][0]:
             return None
         return self._ask(queries.REVISION)[0][0]
+
+
+def _index(definition: str) -> str:
+    """What follows `ON table`, its WHERE for people."""
+    text = definition[definition.index(" USING ") + 1 :]
+    columns, where, predicate = text.partition(" WHERE ")
+    return f"{columns}{where}{plain(predicate)}" if where else columns
 
 
 def _grouped(rows: Iterable[Any], key: Callable[[Any], int]) -> dict[int, list[Any]]:

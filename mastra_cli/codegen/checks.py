@@ -16,9 +16,7 @@ from mastra_cli.codegen.schema import Check
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 _LENGTHS = ("length", "char_length", "character_length")
 _TEXT = ("text", "character varying", "character", "bpchar", "citext")
-# Casts under which a number stays the number it is.
-_EXACT_NUMBERS = ("smallint", "integer", "bigint", "numeric")
-_FLOATS = ("real", "double precision")
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def _conjunct(node: Node) -> list[tuple[str, Limits]]:
     (column,) = columns
     if node.kind == "or":
         return _alternatives(node, column)
-    if node.kind == "= any" and node.parts[1].kind in ("array", "cast"):
+    if node.kind == "any" and node.text == "=":
         values = _array(node.parts[1])
         if _is_column(node.parts[0]) and values is not None:
             return [(column, Limits(literals=tuple(dict.fromkeys(values))))]
@@ -99,10 +97,10 @@ def _alternatives(node: Node, column: str) -> list[tuple[str, Limits]]:
 
 
 def _comparison(node: Node) -> list[Limits]:
-    if node.kind not in _TURNED:
+    if node.kind != "operator" or node.text not in _TURNED:
         return []
     left, right = node.parts
-    operator = node.kind
+    operator = node.text
     if not left.columns():
         left, right, operator = right, left, _TURNED[operator]
     value = _literal(right)
@@ -152,7 +150,7 @@ def _length(operator: str, value: str) -> list[Limits]:
 
 def _is_column(node: Node) -> bool:
     """The bare column, or a cast of it that changes no value."""
-    while node.kind == "cast" and node.text in (*_TEXT, *_EXACT_NUMBERS):
+    while node.kind == "cast" and node.text in (*_TEXT, "numeric"):
         node = node.parts[0]
     return node.kind == "column"
 
@@ -165,7 +163,7 @@ def _literal(node: Node) -> str | None:
 
 def _number(node: Node) -> Decimal | None:
     """The number, when its last cast leaves a number: `'2020-01-01'::date` is none."""
-    if node.kind == "cast" and node.text not in (*_EXACT_NUMBERS, *_FLOATS):
+    if node.kind == "cast" and node.text not in _NUMBERS:
         return None
     if node.kind == "string":
         return None

@@ -32,7 +32,7 @@ def table(table: Table) -> Mapping[Form, str]:
         target = f"{key.target} ({', '.join(key.target_columns)})"
         lines.append(f"Foreign key: {', '.join(key.columns)} -> {target}")
     lines += [f"{'Unique index' if i.unique else 'Index'}: {i.name} {i.definition}" for i in table.indexes]
-    lines += [f"Check: {check.expression}" for check in table.checks]
+    lines += [f"Check: {check.text}" for check in table.checks]
     docs: dict[Form, str] = {"row": "\n".join(lines)}
     if table.writable:
         docs["insert"] = f"A new row of {table.name}. What is left out is left to the database."

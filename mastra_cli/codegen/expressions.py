@@ -25,7 +25,6 @@ _TYPE_TAILS = {
     "timestamp": ("without", "with", "time", "zone"),
     "time": ("without", "with", "time", "zone"),
 }
-_COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
 
 
 class Unreadable(Exception):
@@ -36,9 +35,9 @@ class Unreadable(Exception):
 class Node:
     kind: str
     """`column`, `string`, `number`, `word`, `call`, `cast`, `array`, `and`, `or`, `not`, `is null`,
-    `is not null`, an operator, an operator followed by ` any`, or `other`."""
+    `is not null`, `operator`, `any`, `all`, `index`, `collate` or `minus`."""
     text: str = ""
-    """The column's, function's or type's name; the literal's value."""
+    """Name of a column, function, type or collation; value of a literal; the operator (of any, all too)."""
     parts: tuple[Node, ...] = ()
 
     def columns(self) -> set[str]:
@@ -53,6 +52,53 @@ def parse(expression: str) -> Node:
     node = parser.any_of()
     parser.end()
     return node
+
+
+def plain(expression: str) -> str:
+    """The expression as a person would write it: no casts, few parentheses.
+
+    Casts also differ between a database and its restored dump, where `x IN (...)` is written back otherwise.
+    """
+    try:
+        return _write(parse(expression))
+    except Unreadable:
+        return expression
+
+
+def _write(node: Node, inner: bool = False) -> str:
+    parts = [_write(part, True) for part in node.parts]
+    match node.kind:
+        case "string":
+            return "'" + node.text.replace("'", "''") + "'"
+        case "call":
+            return f"{node.text}({', '.join(_write(part) for part in node.parts)})"
+        case "cast":
+            return _write(node.parts[0], inner)
+        case "array":
+            return f"ARRAY[{', '.join(parts)}]"
+        case "index":
+            return f"{parts[0]}[{parts[1]}]"
+        case "collate":
+            return f"{parts[0]} COLLATE {node.text}"
+        case "minus":
+            return f"-{parts[0]}"
+        case "is null" | "is not null":
+            text = f"{parts[0]} {node.kind.upper()}"
+        case "not":
+            text = f"NOT {parts[0]}"
+        case "and" | "or":
+            text = f" {node.kind.upper()} ".join(parts)
+        case "operator":
+            text = f"{parts[0]} {node.text} {parts[1]}"
+        case "any" | "all":
+            listed = {("any", "="): "IN", ("all", "<>"): "NOT IN"}.get((node.kind, node.text))
+            if listed and parts[1].startswith("ARRAY["):
+                text = f"{parts[0]} {listed} ({parts[1][6:-1]})"
+            else:
+                text = f"{parts[0]} {node.text} {node.kind.upper()} ({parts[1]})"
+        case _:
+            return node.text
+    return f"({text})" if inner else text
 
 
 class _Parser:
@@ -118,18 +164,13 @@ class _Parser:
                 left = Node("is null", parts=(left,))
             elif self._peek()[0] == "operator":
                 operator = self._take()[1]
-                if self._accept("ANY", "("):
-                    right = self.any_of()
-                    self._expect(")")
-                    left = Node(f"{operator} any", parts=(left, right))
-                elif self._accept("ALL", "("):
-                    right = self.any_of()
-                    self._expect(")")
-                    left = Node("other", parts=(left, right))
+                for kind in ("any", "all"):
+                    if self._accept(kind.upper(), "("):
+                        left = Node(kind, operator, (left, self.any_of()))
+                        self._expect(")")
+                        break
                 else:
-                    right = self._value()
-                    known = operator if operator in _COMPARISONS else "other"
-                    left = Node(known, parts=(left, right))
+                    left = Node("operator", operator, (left, self._value()))
             else:
                 return left
 
@@ -137,7 +178,7 @@ class _Parser:
         if self._accept("-"):
             number = self._value()
             if number.kind != "number":
-                return Node("other", parts=(number,))
+                return Node("minus", parts=(number,))
             node = Node("number", f"-{number.text}")
         else:
             node = self._atom()
@@ -147,10 +188,9 @@ class _Parser:
             elif self._accept("["):
                 index = self.any_of()
                 self._expect("]")
-                node = Node("other", parts=(node, index))
+                node = Node("index", parts=(node, index))
             elif self._accept("COLLATE"):
-                self._qualified()
-                node = Node("other", parts=(node,))
+                node = Node("collate", self._qualified(), (node,))
             else:
                 return node
 
@@ -159,6 +199,8 @@ class _Parser:
         match kind:
             case "string":
                 return Node("string", text[1:-1].replace("''", "'"))
+            case "escaped":
+                return Node("string", text[2:-1].replace("''", "'").replace("\\\\", "\\"))
             case "number":
                 return Node("number", text)
             case "quoted":
@@ -205,12 +247,15 @@ class _Parser:
 
     def _type(self) -> str:
         name = self._qualified()
-        if self._accept("("):
+        sized = self._accept("(")
+        if sized:
             self._list(")")
         while self._peek()[0] == "word" and self._peek()[1] in _TYPE_TAILS.get(name.split()[0], ()):
             name = f"{name} {self._take()[1]}"
         if self._accept("("):
             self._list(")")
+            sized = True
+        name += "(...)" if sized else ""
         while self._accept("["):
             self._expect("]")
             name += "[]"

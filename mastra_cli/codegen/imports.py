@@ -15,7 +15,8 @@ _KNOWN = {
     "dataclass": "dataclasses",
     "TypeAliasType": "typing_extensions", "BaseModel": "pydantic", "Field": "pydantic",
     "Meta": "msgspec", "Struct": "msgspec", "UnsetType": "msgspec",
-    "EnumArray": "mastra_cli.types", "JsonColumn": "mastra_cli.types", "Number": "mastra_cli.types",
+    "Array": "mastra_cli.types", "DeepArray": "mastra_cli.types",
+    "JsonColumn": "mastra_cli.types", "Number": "mastra_cli.types",
     "TableModels": "mastra_cli.types", "Unset": "mastra_cli.types",
 }  # fmt: skip
 _NAME = re.compile(r"[^\W\d]\w*")

@@ -113,6 +113,8 @@ class Writer:
 
     def _hint(self, hint: str, annotation: Annotation, *, null: bool, arguments: tuple[str, ...] = ()) -> str:
         hint = self._use(annotation.hint or hint)
+        if annotation.array:
+            hint = f"{self._use(annotation.array)}[{hint.removeprefix('list[').removesuffix(' | None]')}]"
         arguments = (*annotation.arguments, *arguments)
         none = " | None" if null else ""
         # Where limits stand: msgspec takes them on the bare type alone.

@@ -23,7 +23,7 @@ _BUILTINS = frozenset(
 _IMPORTS = frozenset(
     """
     Annotated Any AwareDatetime BaseModel ConfigDict Decimal Field IPv4Address IPv4Interface IPv4Network
-    IPv6Address IPv6Interface IPv6Network EnumArray HalfVector IpAddress IpNetwork JsonValue Literal
+    IPv6Address IPv6Interface IPv6Network Array DeepArray HalfVector IpAddress IpNetwork JsonValue Literal
     Meta Multirange NaiveDatetime NamedTuple NotRequired Number Numeric Optional Range SparseVector
     StrEnum Struct TABLES TableModels TypeAlias TypeAliasType TypedDict Union UNSET UUID Unset UnsetType
     Vector dataclasses msgspec date_aliased datetime_aliased time_aliased timedelta_aliased

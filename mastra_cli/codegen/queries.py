@@ -33,9 +33,9 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 
 # `unproven`: a NOT NULL that was added NOT VALID (from 18 on, attnotnull is set for it too).
 COLUMNS: Final[LiteralString] = """
-SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attndims, a.attnotnull,
+SELECT a.attrelid, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS sql,
-       pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default, a.attidentity::text, a.attgenerated::text,
+       d.adbin IS NOT NULL AS has_default, a.attidentity::text, a.attgenerated::text,
        coalesce(l.collisdeterministic, true) AS exact,
        pg_catalog.col_description(a.attrelid, a.attnum) AS comment,
        k.conrelid IS NOT NULL AS unproven
@@ -83,7 +83,7 @@ WITH used AS MATERIALIZED (
   SELECT DISTINCT atttypid FROM pg_catalog.pg_attribute WHERE attnum > 0 AND NOT attisdropped
 )
 SELECT t.oid, n.nspname, t.typname, t.typtype::text, coalesce(e.oid, 0) AS element,
-       t.typrelid, t.typbasetype, t.typtypmod, t.typndims, t.typnotnull,
+       t.typrelid, t.typbasetype, t.typtypmod, t.typnotnull,
        t.typdefault IS NOT NULL AS has_default,
        CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod) END AS sql,
        coalesce(l.collisdeterministic, true) AS exact,

@@ -133,10 +133,10 @@ class _Module:
     def _insert(self, column: Column) -> Literal["required", "optional", "absent"]:
         if column.generated or column.identity == "always":
             return "absent"
-        domain = self.annotator.domains.get(column.type.name) if not column.type.dimensions else None
+        domain = self.annotator.domains.get(column.type.name) if not column.type.array else None
         while domain is not None and not domain.has_default:
             domain = self.annotator.domains.get(domain.type.name)
-        given = column.default is not None or column.identity or domain is not None
+        given = column.has_default or column.identity or domain is not None
         return "optional" if column.nullable or given else "required"
 
     def _object(

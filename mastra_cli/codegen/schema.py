@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 TypeKind = Literal["base", "enum", "domain", "composite", "range", "multirange"]
@@ -28,8 +28,8 @@ class TypeUse:
     name: Name
     """Of the element, for an array."""
     kind: TypeKind
-    dimensions: int
-    """0: no array."""
+    array: bool
+    """Of any depth: the database knows no other."""
     modifier: int
     """`atttypmod`: -1 for none."""
     sql: str
@@ -38,12 +38,13 @@ class TypeUse:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A validated CHECK constraint, with its expression as Postgres writes it back."""
+    """A validated CHECK constraint."""
 
     name: str
-    expression: str
-    columns: tuple[str, ...]
-    """Empty: a domain's."""
+    text: str
+    """For people."""
+    expression: str = field(repr=False)
+    """As Postgres writes it back; no part of the fingerprint, for a restored dump writes some otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,7 @@ class Column:
     name: str
     type: TypeUse
     nullable: bool
-    default: str | None
-    """The expression; of a generated column, what it is computed from."""
+    has_default: bool
     identity: Literal["", "always", "by default"]
     generated: bool
     exact: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pgvector
@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mastra_cli.errors import InvalidArgument
 from mastra_cli.types import (
-    EnumArray,
+    Array,
     JsonValue,
     Multirange,
     Number,
@@ -92,11 +92,23 @@ def test_every_array_is_read_back(items: list[str | None]) -> None:
     assert items_of("{" + ",".join(quoted) + "}") == items
 
 
+@pytest.mark.parametrize("value", [[], ["a", None], [["a", None], ["b", "c"]], [[["a"]], [["b"]]]])
+def test_an_array_is_taken_at_any_depth(value: Any) -> None:
+    adapter: Any = TypeAdapter(Array[str])
+    assert adapter.validate_python(value) == value
+    assert adapter.dump_python(value) == value
+    with pytest.raises(ValidationError):
+        adapter.validate_python([[1]])
+
+
 def test_an_array_of_enums_is_taken_as_text() -> None:
-    adapter = TypeAdapter(Annotated[list[str | None] | None, EnumArray])
+    adapter: Any = TypeAdapter(Array[Literal["a", "b"]] | None)
     assert adapter.validate_python("{a,NULL}") == ["a", None]
+    assert adapter.validate_python("{{a,NULL},{b,b}}") == [["a", None], ["b", "b"]]
     assert adapter.validate_python(["a"]) == ["a"]
     assert adapter.validate_python(None) is None
+    with pytest.raises(ValidationError):
+        adapter.validate_python("{c}")
     with pytest.raises(ValidationError):
         adapter.validate_python("a")
 

@@ -4,4 +4,4 @@ CREATE TABLE arrays.bag (
   prices numeric(5, 2)[], days date[], moments timestamptz[], keys uuid[], blobs bytea[], flags bool[],
   documents jsonb[], boxes box[], addresses inet[], spans int4range[], cash money[]
 );
-CREATE VIEW arrays.grids AS SELECT id, grid, tags FROM arrays.bag;
+CREATE VIEW arrays.grids AS SELECT grid, array_agg(tags) AS tags FROM arrays.bag GROUP BY 1;
