@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from mastra_cli.runtime.fragments import Composable
 
-    Statement = LiteralString | Composable
+    Statement = LiteralString | bytes | Composable
 
 T = TypeVar("T")
 Params = Sequence[Any] | Mapping[str, Any]

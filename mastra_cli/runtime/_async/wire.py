@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Generator
 from time import monotonic
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
 
 from mastra_cli.runtime.packed import Packed, PackedDumper
 from mastra_cli.runtime.sql import statements
@@ -27,6 +29,11 @@ _GRACE = 0.25
 _UNATTENDED = 5.0
 # psycopg's own number for "readable": the wait is for the server's answer.
 _READING = 1
+
+
+def _loads(text: str | bytes) -> Any:
+    # `json.loads` would look at bytes to find out how they are encoded.
+    return json.loads(text if isinstance(text, str) else text.decode())
 
 
 class Silent(psycopg.OperationalError):
@@ -86,6 +93,7 @@ class Wire(AsyncConnection[TupleRow]):
         # A pooler shows a process id of its own making. Its servers do not know our prepared statements.
         wire.prepare_threshold = 5 if pid == (wire.info.backend_pid,) else None
         wire.adapters.register_dumper(Packed, PackedDumper)
+        set_json_loads(_loads, wire)
         wire.born = monotonic()
         return wire
 

@@ -199,18 +199,16 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
 
     def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
         clock = self._clock(timeout)
-        query = selections.select(
-            chosen, self._indexed(chosen.entity_id, selections.paths(chosen), clock)
-        )
-        rows = self._pool.rows(query.sql, query.params, timeout=clock, prepare=False)
+        indexed = self._indexed(chosen.entity_id, selections.paths(chosen), clock)
+        sql, params = selections.rendered(chosen, indexed)
+        rows = self._pool.rows(sql, params, timeout=clock, prepare=False)
         return [_record(row) for row in rows]
 
     def _iterate(self, chosen: Selection, timeout: float | None) -> Generator[Record, None]:
         clock = self._clock(timeout, bulk=True)
-        query = selections.select(
-            chosen, self._indexed(chosen.entity_id, selections.paths(chosen), clock)
-        )
-        with closing(self._pool.stream(query.sql, query.params, timeout=clock)) as blocks:
+        indexed = self._indexed(chosen.entity_id, selections.paths(chosen), clock)
+        sql, params = selections.rendered(chosen, indexed)
+        with closing(self._pool.stream(sql, params, timeout=clock)) as blocks:
             for block in blocks:
                 for row in block:
                     yield _record(row)
@@ -316,9 +314,10 @@ def _entity(row: TupleRow | None) -> Entity | None:
 
 
 def _record(row: TupleRow) -> Record:
-    return Record(*_in_utc(row))
+    # Most servers are in UTC already, and this is done for each of many.
+    return Record(*(row if row[5].tzinfo is UTC else _in_utc(row)))
 
 
 def _in_utc(row: TupleRow) -> TupleRow:
-    # Times come in the server's zone, which is nobody's concern.
+    """The row with its times, which come in the server's zone, in UTC."""
     return tuple([value.astimezone(UTC) if isinstance(value, datetime) else value for value in row])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
@@ -20,6 +21,13 @@ _DATA = SQL("r.data")
 # A tombstone has no data and is in no selection.
 _LIVE: LiteralString = "r.deleted_at IS NULL AND r.data IS NOT NULL"
 _KEPT: LiteralString = "r.data IS NOT NULL"
+
+
+@lru_cache(256)
+def rendered(selection: Selection, indexed: frozenset[Path]) -> tuple[bytes, tuple[object, ...]]:
+    """`select` as text, and its parameters; who asks the same again does not wait for it again."""
+    query = select(selection, indexed)
+    return query.sql.as_bytes(None), query.params
 
 
 def select(selection: Selection, indexed: Collection[Path] = ()) -> Fragment:
