@@ -334,19 +334,6 @@ def test_a_copy_of_a_project_does_not_take_the_servers_of_its_original(user: Per
         user.does(original, "stop --volumes", port=port)
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="root alone has its data elsewhere")
-def test_a_copy_of_roots_project_is_not_led_to_the_data_of_its_original(
-    make: Make, make_empty: Make, place: Path
-) -> None:
-    start(make())
-    (place / "copy").mkdir()
-    shutil.copytree(place / "shop" / ".mastra", place / "copy" / ".mastra", symlinks=True)
-    error = refused(make_empty("copy"))
-    assert "leads to /var/lib/mastra-engine/shop-" in str(error)
-    assert f"rm '{place}/copy/.mastra/postgres'" in str(error.hint)
-    assert ask(start(make()).url, "SELECT 1") == 1
-
-
 def test_a_changed_port_moves_the_server(make: Make) -> None:
     url, port = start(make()).url, free_port()
     ask(url, "CREATE TABLE kept ()")
@@ -690,8 +677,22 @@ def test_a_venv_whose_path_a_shell_would_read_is_refused(
 # Root
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root lends its server to an account")
 class TestRoot:
+    """Only root lends its server to an account: not collected for others."""
+
+    __test__ = IS_ROOT
+
+    def test_a_copy_of_roots_project_is_not_led_to_the_data_of_its_original(
+        self, make: Make, make_empty: Make, place: Path
+    ) -> None:
+        start(make())
+        (place / "copy").mkdir()
+        shutil.copytree(place / "shop" / ".mastra", place / "copy" / ".mastra", symlinks=True)
+        error = refused(make_empty("copy"))
+        assert "leads to /var/lib/mastra-engine/shop-" in str(error)
+        assert f"rm '{place}/copy/.mastra/postgres'" in str(error.hint)
+        assert ask(start(make()).url, "SELECT 1") == 1
+
     def test_an_installation_out_of_reach_is_copied_and_nothing_is_loosened(
         self, make: Make, place: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
