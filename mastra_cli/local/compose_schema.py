@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -69,7 +69,8 @@ class ServiceConfig:
     command: tuple[str, ...] | None
     entrypoint: tuple[str, ...] | None
     """Empty: the image's is switched off."""
-    environment: tuple[tuple[str, str], ...]
+    environment: tuple[tuple[str, str], ...] = field(repr=False)
+    """Holds passwords."""
     ports: tuple[Port, ...]
     expose: tuple[str, ...]
     mounts: tuple[Mount, ...]

@@ -172,8 +172,8 @@ class DockerProvider:
                 present.setdefault(volume.name, engine.client.api.inspect_volume(volume.name))
         for container in self._own(engine):
             for mount in container.get("Mounts", []):
-                if mount.get("Type") == "volume" and mount.get("Name"):
-                    present.setdefault(mount["Name"], {"Labels": None})
+                if mount.get("Type") == "volume" and is_anonymous(mount.get("Name", "")):
+                    present.setdefault(mount["Name"], {"Labels": {objects.PROJECT: self.config.project}})
         external = {v.name for v in self.config.volumes if v.external}
         sizes = _sizes(engine.client) if present else {}
         kept = [
@@ -208,17 +208,28 @@ class DockerProvider:
                 removed.append(name_of(container))
             removed += self._remove_networks(engine, report)
             if volumes:
-                for volume in [k for k in kept if not k.external]:
-                    with suppress(NotFound):
-                        engine.client.api.remove_volume(volume.name)
-                    removed.append(volume.name)
-                kept = tuple(k for k in kept if k.external)
+                gone = self._remove_volumes(engine, report, [k.name for k in kept if not k.external])
+                kept = tuple(k for k in kept if k.name not in gone)
+                removed += gone
             return Stopped(tuple(stopped), tuple(removed), kept)
 
     def _last_first(self, containers: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those that depend on others before these."""
         order = {service.name: i for i, service in enumerate(self.config.services)}
         return sorted(containers, key=lambda c: -order.get(c["Labels"].get(objects.SERVICE, ""), len(order)))
+
+    def _remove_volumes(self, engine: Engine, report: Reporter, names: list[str]) -> list[str]:
+        gone: list[str] = []
+        for name in names:
+            try:
+                engine.client.api.remove_volume(name)
+            except NotFound:  # it went with a container
+                pass
+            except APIError as error:
+                report.warn(f"volume {name} stays: {said(error)}")
+                continue
+            gone.append(name)
+        return gone
 
     def _remove_networks(self, engine: Engine, report: Reporter) -> list[str]:
         removed: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mastra_cli.local.compose_schema import Config, Mount, ServiceConfig
@@ -26,6 +26,8 @@ VERSION = "com.docker.compose.version"
 # Ours: whose it is, and which run made it, so that a run that fails can be undone to the object.
 OURS = "com.mastra.engine.project"
 RUN = "com.mastra.engine.run"
+# An anonymous volume's (service, path): the next container of the service takes it over.
+PLACE = "com.mastra.engine.place"
 
 # Of Compose, whose labels these are: it parses it.
 _COMPOSE_VERSION = "2.26.1"
@@ -58,17 +60,27 @@ def container(
     *,
     run: str,
     image_id: str,
-    inherited: Sequence[tuple[str, str]] = (),
+    inherited: Mapping[str, str] | None = None,
+    anonymous: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The body of the request that makes the container.
 
-    `inherited`: (volume, target) of the anonymous volumes that its predecessor leaves it.
+    `inherited`: path -> the volume without a name that a predecessor left there; `anonymous`: the paths
+    that get a new one.
     """
     body = _body(config, service)
-    body["HostConfig"]["Binds"] += [f"{volume}:{target}" for volume, target in inherited]
-    taken_over = {target for _, target in inherited}
-    body["Volumes"] = {target: {} for target in body["Volumes"] if target not in taken_over}
-    body["Labels"] |= shared_labels(config, project, run) | {
+    body["HostConfig"]["Binds"] += [f"{volume}:{target}" for target, volume in (inherited or {}).items()]
+    labels = shared_labels(config, project, run)
+    body["HostConfig"]["Mounts"] += [
+        {
+            "Type": "volume",
+            "Target": target,
+            "VolumeOptions": {"Labels": labels | {PLACE: place(service, target)}},
+        }
+        for target in anonymous
+    ]
+    body["Volumes"] = {}
+    body["Labels"] |= labels | {
         SERVICE: service.name,
         NUMBER: "1",
         ONEOFF: "False",
@@ -84,6 +96,18 @@ def container(
     if first:
         body["NetworkingConfig"] = {"EndpointsConfig": {first[0]: first[1]}}
     return body
+
+
+def place(service: ServiceConfig, target: str) -> str:
+    return f"{service.name}:{target}"
+
+
+def anonymous_targets(service: ServiceConfig, of_image: Iterable[str]) -> list[str]:
+    """Where the container gets volumes without a name: its own, and its image's where nothing else is."""
+    taken = {m.target.rstrip("/") for m in service.mounts if m.source or m.type == "tmpfs"}
+    taken |= {path.rstrip("/") for path, _ in service.tmpfs}
+    own = [m.target for m in service.mounts if not m.source and m.type == "volume"]
+    return [path for path in dict.fromkeys(p.rstrip("/") for p in (*own, *of_image)) if path not in taken]
 
 
 def further_networks(config: Config, service: ServiceConfig) -> list[tuple[str, list[str]]]:

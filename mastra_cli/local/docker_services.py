@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -89,11 +89,21 @@ class Engine(Things):
         )
 
     def _make(
-        self, service: ServiceConfig, image_id: str, *, run: str, inherited: Sequence[tuple[str, str]] = ()
+        self, service: ServiceConfig, image_id: str, *, run: str, old: dict[str, Any] | None = None
     ) -> str:
         api = self.client.api
+        of_image: dict[str, Any] = api.inspect_image(image_id)["Config"].get("Volumes") or {}
+        targets = objects.anonymous_targets(service, of_image)
+        left = self._left_volumes(service, old)
+        inherited = {target: left[target] for target in targets if target in left}
         body = objects.container(
-            self.config, service, self.project, run=run, image_id=image_id, inherited=inherited
+            self.config,
+            service,
+            self.project,
+            run=run,
+            image_id=image_id,
+            inherited=inherited,
+            anonymous=[target for target in targets if target not in inherited],
         )
         name = objects.container_name(self.config, service)
         made = self.create(lambda: api.create_container_from_config(body, name, service.platform))["Id"]
@@ -102,9 +112,22 @@ class Engine(Things):
                 api.connect_container_to_network(made, network, aliases=aliases)
             self._start(made, service)
         except BaseException:
-            self.remove(made)
+            self.remove(made, volumes=True)
             raise
         return made
+
+    def _left_volumes(self, service: ServiceConfig, old: dict[str, Any] | None) -> dict[str, str]:
+        """Path -> the volume without a name that an older container of the service has, or had there."""
+        left: dict[str, str] = {}
+        for volume in sorted(self.volumes(), key=lambda volume: volume.get("CreatedAt") or ""):
+            labels: dict[str, str] = volume["Labels"] or {}
+            name, _, target = labels.get(objects.PLACE, "").partition(":")
+            if name == service.name and self.is_ours(labels):
+                left[target] = volume["Name"]
+        if old is not None:
+            mounts: list[dict[str, Any]] = self.client.api.inspect_container(old["Id"])["Mounts"]
+            left |= {m["Destination"].rstrip("/"): m["Name"] for m in mounts if m["Type"] == "volume"}
+        return left
 
     def _start(self, container: str, service: ServiceConfig) -> None:
         self._check_ports(service)
@@ -117,7 +140,8 @@ class Engine(Things):
             # The last judge: what was free a moment ago, or on a machine that is not this one.
             published = [port.published for port in service.ports if port.published]
             named = re.findall(r":(\d+)\b", words)
-            raise self._port_taken(service, next((p for p in published if p in named), "?")) from error
+            taken = next((p for p in published if p in named), published[0] if published else "?")
+            raise self._port_taken(service, taken) from error
 
     def _check_ports(self, service: ServiceConfig, held: Container[int] = ()) -> None:
         """`PortTaken`, but for those that the container itself holds."""
@@ -143,19 +167,12 @@ class Engine(Things):
         api = self.client.api
         name = objects.container_name(self.config, service)
         self._check_ports(service, {p["PublicPort"] for p in old["Ports"] if p.get("PublicPort")})
-        info = api.inspect_container(old["Id"])
-        declared = {mount.target for mount in service.mounts if mount.source or mount.type == "tmpfs"}
-        inherited = [
-            (mount["Name"], mount["Destination"])
-            for mount in info["Mounts"]
-            if mount["Type"] == "volume" and mount["Destination"] not in declared
-        ]
         running = old["State"] in ("running", "restarting", "paused")
         self.replaced.append(Replaced(old["Id"], name, running, None))
         if not RETIRED.match(name_of(old)):
             api.rename(old["Id"], f"{old['Id'][:12]}_{name}")
         self.stop(old["Id"])
-        new = self._make(service, image_id, run="", inherited=inherited)
+        new = self._make(service, image_id, run="", old=old)
         self.replaced[-1] = Replaced(old["Id"], name, running, new)
         return new
 
@@ -177,7 +194,7 @@ class Engine(Things):
         for replaced in reversed(self.replaced):
             for container in self.containers():
                 if name_of(container) == replaced.name and container["Id"] != replaced.old:
-                    self.remove(container["Id"])
+                    self.remove(container["Id"], volumes=True)
             with suppress(NotFound):
                 if self.client.api.inspect_container(replaced.old)["Name"] != f"/{replaced.name}":
                     self.client.api.rename(replaced.old, replaced.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,9 +66,12 @@ class Things:
         listing = self.client.api.volumes(filters={"label": f"{objects.PROJECT}={self.config.project}"})
         return listing.get("Volumes") or []
 
-    def is_ours(self, labels: dict[str, str] | None) -> bool:
-        """Whether a volume is this directory's: another directory of one name may still need it."""
-        folder = (labels or {}).get(objects.OURS)
+    def is_ours(self, labels: Mapping[str, str] | None) -> bool:
+        """Whether a volume is this directory's, and not another's of one name, or made by hand."""
+        labels = labels or {}
+        folder = labels.get(objects.OURS)
+        if labels.get(objects.PROJECT) != self.config.project:
+            return False
         return not folder or same_folder(folder, self.project.root) or not Path(folder).is_dir()
 
     def create(self, make: Callable[[], Any]) -> Any:
@@ -103,6 +106,13 @@ class Things:
                 )
             )
 
+    def _refuse_strange_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        if labels.get(objects.PROJECT) == self.config.project and not self.is_ours(labels):
+            raise ProjectNameTaken(
+                f"volume {name} belongs to {labels[objects.OURS]}",
+                hint=f"add a `name:` of its own to {self.config.path.name}",
+            )
+
     def make_volumes(self) -> None:
         api = self.client.api
         used = {m.source for service in self.config.services for m in service.mounts if m.type == "volume"}
@@ -113,12 +123,9 @@ class Things:
                 there = api.inspect_volume(volume.name)
             except NotFound:
                 there = None
-            if there and not volume.external and not self.is_ours(there["Labels"]):
-                raise ProjectNameTaken(
-                    f"volume {volume.name} belongs to {there['Labels'][objects.OURS]}",
-                    hint=f"add a `name:` of its own to {self.config.path.name}",
-                )
             if there:
+                if not volume.external:
+                    self._refuse_strange_volume(volume.name, there["Labels"] or {})
                 continue
             if volume.external:
                 raise DockerConfigInvalid(
@@ -162,7 +169,7 @@ class Things:
         """What a start that failed left behind: it never ran."""
         for container in self.containers():
             if container["State"] == "created" and objects.OURS in container["Labels"]:
-                self.remove(container["Id"])
+                self.remove(container["Id"], volumes=True)
 
     def remove(self, container: str, *, volumes: bool = False) -> None:
         """Remove a container at once, with its anonymous volumes if told so."""

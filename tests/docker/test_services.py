@@ -172,8 +172,8 @@ def test_every_supported_key_makes_what_compose_makes_of_it(place: Place) -> Non
         for key, value in made.items():
             assert (name, key, value) == (name, key, theirs[name][key])
     mine = lambda labels: {k: v for k, v in labels.items() if not k.startswith("com.mastra.")}  # noqa: E731
-    assert {k: mine(v) for k, v in volumes.items() if v} == {
-        v["Name"]: v["Labels"] for v in place._labelled("volumes") if v["Labels"]
+    assert {name: mine(labels) for name, labels in volumes.items() if len(name) < 64} == {
+        v["Name"]: v["Labels"] for v in place._labelled("volumes")
     }
     assert networks == {n["Name"]: (n["Internal"], n["Driver"]) for n in place._labelled("networks")}
     stopped = provider.stop(Talk(), volumes=True)
@@ -182,8 +182,11 @@ def test_every_supported_key_makes_what_compose_makes_of_it(place: Place) -> Non
     assert (place.names(), place.networks(), place.volumes()) == ([], [], [])
 
 
-def test_anonymous_volumes_move_into_the_container_that_is_made_anew(place: Place) -> None:
-    text = f"services:\n  db:\n    image: {IMAGE}\n    environment: {{POSTGRES_PASSWORD: p}}\n    volumes: [/more]\n"
+def test_volumes_without_a_name_move_into_the_next_container(place: Place) -> None:
+    text = (
+        f"services:\n  db:\n    image: {IMAGE}\n    environment: {{POSTGRES_PASSWORD: p}}\n"
+        f"    ports: ['127.0.0.1:{place.port}:5432']\n    volumes: [/more]\n"
+    )
     place.provider(text).start(Talk(), timeout=40)
     mounts = lambda: sorted((m["Destination"], m["Name"]) for m in place.containers()[0]["Mounts"])  # noqa: E731
     before = mounts()
@@ -191,8 +194,14 @@ def test_anonymous_volumes_move_into_the_container_that_is_made_anew(place: Plac
     running = place.provider(text + "    labels: [a=b]\n").start(Talk(), timeout=40)
     assert running.started == ("db",)
     assert mounts() == before
-    stopped = place.provider().stop(Talk(), volumes=True)
-    assert stopped.kept == ()
+    place.ask("CREATE TABLE kept AS SELECT 1 AS x", running.url)
+    stopped = place.provider().stop(Talk())
+    assert sorted(k.name for k in stopped.kept) == sorted(name for _, name in before)
+    again = place.provider().start(Talk(), timeout=40)
+    assert mounts() == before, "down keeps data: up finds it, though no name leads to it"
+    assert place.ask("SELECT x FROM kept", again.url) == (1,)
+    place.provider().stop(Talk())
+    assert place.provider().stop(Talk(), volumes=True).kept == ()
     left = {v["Name"] for v in place.engine.api.volumes()["Volumes"] or []}
     assert not left & {name for _, name in before}
 
@@ -218,6 +227,30 @@ def test_external_volumes_bind_mounts_and_other_services_are_never_deleted(place
     finally:
         place.clean()
         api.remove_volume("mastra-test-external")
+
+
+def test_a_volume_that_was_made_by_hand_or_that_others_use_stays(place: Place) -> None:
+    api = place.engine.api
+    text = (
+        f"name: mastra-test-volumes\nservices: {{db: {{image: '{IMAGE}', command: sleep 60, "
+        "volumes: ['made:/made', 'used:/used']}}\nvolumes: {made: {name: mastra-test-made}, used: }\n"
+    )
+    api.create_volume("mastra-test-made")
+    provider = place.provider(text)
+    provider.start(Talk(), timeout=20)
+    host = api.create_host_config(binds=["mastra-test-volumes_used:/x"])
+    user = api.create_container(IMAGE, ["sleep", "1"], host_config=host)
+    talk = Talk()
+    try:
+        stopped = provider.stop(talk, volumes=True)
+    finally:
+        api.remove_container(user["Id"], force=True)
+        api.remove_volume("mastra-test-made")
+    assert [(k.name, k.external) for k in stopped.kept] == [
+        ("mastra-test-made", True),
+        ("mastra-test-volumes_used", False),
+    ]
+    assert talk.lines[-1].startswith("warning: volume mastra-test-volumes_used stays: ")
 
 
 def test_without_a_database_that_can_be_reached_the_healthcheck_is_all(place: Place) -> None:

@@ -123,6 +123,10 @@ def test_the_environment_is_text_as_compose_writes_it() -> None:
     }
 
 
+def test_a_services_repr_shows_no_password() -> None:
+    assert "sesame" not in repr(service("environment: {POSTGRES_PASSWORD: sesame}"))
+
+
 def test_env_files_come_before_the_environment_and_the_later_wins(tmp_path: Path) -> None:
     for name in ("one.env", "two.env"):
         (tmp_path / name).touch()
