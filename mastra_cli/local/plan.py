@@ -124,7 +124,8 @@ def plan(project: Project, wishes: Wishes, report: Reporter) -> Plan:
 
 def _choose(wishes: Wishes, before: ProviderName | None) -> tuple[ProviderName, str]:
     """The provider and why; one that can not work here is refused."""
-    from mastra_cli.local import docker, embedded
+    from mastra_cli.local import embedded
+    from mastra_cli.local.docker import answers, find_engine
 
     name: ProviderName
     if wishes.file is not None:
@@ -137,14 +138,14 @@ def _choose(wishes: Wishes, before: ProviderName | None) -> tuple[ProviderName, 
         name, why = wishes.provider, "asked for"
     elif before:
         name, why = before, f"{providers.PROVIDER_VARIABLE} says so"
-    elif docker.answers():
+    elif answers():
         return "docker", "an engine answers"
     elif embedded.unavailable() is None:
         return "embedded", "no Docker engine answers"
     else:
         name, why = "docker", "there is no embedded server for this platform"
     if name == "docker":
-        docker.find_engine().close()
+        find_engine().close()
     elif missing := embedded.unavailable():
         raise ServerFailed(missing, hint="run `mastra engine add --provider docker`")
     return name, why
