@@ -156,7 +156,8 @@ def best(index: Index, asked: Search, wanted: Fragment) -> Fragment:
         build("near AS MATERIALIZED ({})", _near(index, asked, rows)),
         build(
             "enough AS MATERIALIZED (SELECT (SELECT few FROM chosen) OR count(*) >= {} AS yes FROM near)",
-            number(asked.top_k),
+            # A quarter more than are wanted: the last of a window are the least sure.
+            number(asked.top_k * 5 // 4 + 1),
         ),
         build(
             """best AS (

@@ -1,0 +1,202 @@
+"""PgVector's searches use their index: EXPLAIN says so, for every metric and type, and what they touch does not grow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import psycopg
+import pytest
+
+from mastra_cli.runtime._sync.vector import SyncPgVector
+from mastra_cli.runtime.models_vector import Hnsw, IvfFlat
+from tests import vectors as numbers
+from tests.conftest import _drop
+from tests.servers import Server
+
+EVERY = [
+    *((metric, kind, Hnsw()) for kind in ("vector", "halfvec", "sparsevec") for metric in ("cosine", "euclidean", "dotproduct", "l1")),
+    ("hamming", "bit", Hnsw()), ("jaccard", "bit", Hnsw()), ("hamming", "bit", IvfFlat()),
+    *((metric, kind, IvfFlat()) for kind in ("vector", "halfvec") for metric in ("cosine", "euclidean", "dotproduct")),
+    ("cosine", "vector", Hnsw(quantize="binary")), ("euclidean", "halfvec", Hnsw(quantize="binary")),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def here(template: str, _create: Callable[[str], str], admin: psycopg.Connection) -> Iterator[str]:
+    url = _create(template)
+    yield url
+    _drop(admin, url)
+
+
+def rows_of(count: int, kind: str, dimension: int = 16) -> np.ndarray:
+    data = numbers.Clustered.make(count, dimension, 40).vectors
+    return (data > 0).astype(int) if kind == "bit" else data
+
+
+def filled(
+    url: str, count: int, metric: str, kind: str, config, dimension: int = 16
+) -> tuple[SyncPgVector, np.ndarray]:
+    vector = SyncPgVector(connection_string=url, timeout=300)
+    rows = rows_of(count, kind, dimension)
+    vector.create_index(
+        index_name="docs",
+        dimension=dimension,
+        metric=metric,
+        vector_type=kind,
+        index_config=config,
+        build_index=False,
+    )
+    vector.upsert(
+        index_name="docs",
+        vectors=(dict(enumerate(map(float, row))) for row in rows) if kind == "sparsevec" else rows,
+        metadata=({"half": i % 2, "hundredth": i % 100} for i in range(count)),
+    )
+    vector.build_index(index_name="docs")
+    vector._pool.rows("VACUUM ANALYZE mastra.docs")
+    return vector, rows
+
+
+def check_plans(url: str, count: int, metric: str, kind: str, config, dimension: int = 16) -> None:
+    vector, rows = filled(url, count, metric, kind, config, dimension)
+    question = rows[3].tolist()
+    with vector:
+        for filter, reason in [
+            (None, "the index gives the nearest rows"),
+            ({"half": 1}, "the index gives the nearest rows"),
+            ({"hundredth": 7}, f"{count // 100:,} rows match, at most 2,000: they are compared exactly"),
+        ]:
+            plan = vector.explain(index_name="docs", query_vector=question, filter=filter)
+            assert (plan.reason, plan.uses_index) == (reason, "nearest" in reason), (
+                metric,
+                kind,
+                config,
+                filter,
+            )
+            found = vector.query(index_name="docs", query_vector=question, filter=filter)
+            assert (len(found), found.mode) == (10, plan.mode)
+            if filter and "hundredth" in filter:
+                assert "docs_meta_idx" in plan.plan
+        vector.delete_index(index_name="docs")
+
+
+@pytest.mark.parametrize(("metric", "kind", "config"), EVERY, ids=str)
+def test_the_index_is_used_for_every_metric_and_type(here: str, metric: str, kind: str, config) -> None:
+    check_plans(here, 8_000, metric, kind, config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("metric", "kind", "config"), EVERY, ids=str)
+def test_the_index_is_used_at_50_000_vectors(here: str, metric: str, kind: str, config) -> None:
+    check_plans(here, 50_000, metric, kind, config, 32)
+
+
+def test_the_plan_stays_when_the_statement_is_prepared(here: str) -> None:
+    """From the sixth time on psycopg prepares, and later the server may plan without knowing the values."""
+    vector, rows = filled(here, 8_000, "cosine", "vector", Hnsw())
+    with vector, psycopg.connect(here, autocommit=True) as other:
+
+        def scans() -> int:
+            return other.execute("SELECT pg_stat_force_next_flush(), idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'docs_vector_idx'").fetchone()[1]  # fmt: skip
+
+        for filter in (None, {"half": 1}):
+            vector.query(index_name="docs", query_vector=rows[0], filter=filter)
+            vector._pool.rows("SELECT pg_stat_force_next_flush()")
+            before = scans()
+            for row in rows[:30]:
+                vector.query(index_name="docs", query_vector=row, filter=filter)
+            vector._pool.rows("SELECT pg_stat_force_next_flush()")
+            assert scans() - before == 30
+        vector.delete_index(index_name="docs")
+
+
+def test_what_a_search_touches_does_not_grow_with_the_table(here: str) -> None:
+    touched: dict[int, list[int]] = {}
+    for count in (6_000, 18_000):
+        vector, rows = filled(here, count, "cosine", "vector", Hnsw())
+        with vector:
+            for filter in (None, {"half": 1}):
+                plan = vector.explain(index_name="docs", query_vector=rows[0], filter=filter)
+                assert plan.uses_index
+                root = json.loads(plan.plan)
+                touched.setdefault(count, []).append(root["Shared Hit Blocks"] + root["Shared Read Blocks"])
+            vector.delete_index(index_name="docs")
+    for small, large in zip(touched[6_000], touched[18_000], strict=True):
+        assert large < 2 * small
+
+
+SELECTIVITIES = (0.5, 0.1, 0.01, 0.001)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "dimension", "clusters"), [(50_000, 96, 200), (60_000, 32, 60)])
+def test_recall_is_095_at_the_defaults_near_far_and_scattered(
+    server: Server, here: str, count: int, dimension: int, clusters: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At 50 %, 10 %, 1 % and 0.1 %; and over three far clusters of 5 % in all."""
+    data = numbers.Clustered.make(count, dimension, clusters)
+    lines: list[str] = []
+    with SyncPgVector(connection_string=here, timeout=300) as vector:
+        vector.create_index(index_name="docs", dimension=dimension, build_index=False)
+        vector.upsert(
+            index_name="docs",
+            vectors=data.vectors,
+            ids=[f"v{i}" for i in range(count)],
+            metadata=({"n": i, "cluster": int(data.cluster[i]), "part": i % 1000} for i in range(count)),
+        )
+        vector.build_index(index_name="docs")
+        vector._pool.rows("VACUUM ANALYZE mastra.docs")
+
+        def recall(top_k: int, cases) -> tuple[float, str]:
+            hits = wanted = 0
+            modes: set[str] = set()
+            for question, filter, mask in cases:
+                rows = np.nonzero(mask)[0]
+                truth = rows[numbers.nearest(data.vectors[rows], question, top_k)].tolist()
+                found = vector.query(index_name="docs", query_vector=question, filter=filter, top_k=top_k)
+                assert len(found) == len(truth)
+                hits += len({int(each.id[1:]) for each in found} & set(truth))
+                wanted += len(truth)
+                modes.add(found.mode)
+            return hits / wanted, "/".join(sorted(modes))
+
+        def clusters_of(question, share: float, far: bool) -> list[int]:
+            """The nearest or the farthest clusters that hold that share of the rows, or a part of one."""
+            order = data.by_distance(question).tolist()
+            return (order[::-1] if far else order)[: max(1, round(share * clusters))]
+
+        questions = data.questions(40)
+        everything = np.ones(count, bool)
+        result, mode = recall(10, [(question, None, everything) for question in questions])
+        lines.append(f"no filter: {result:.3f} {mode}")
+        assert result >= 0.95
+        numbers_ = np.arange(count)
+        for top_k in (10, 100):
+            for share in SELECTIVITIES:
+                for where in ("near", "far", "scattered"):
+                    cases = []
+                    for question in questions[:12]:
+                        if where == "scattered":
+                            parts = round(1000 * share)
+                            filter, mask = {"part": {"$lt": parts}}, numbers_ % 1000 < parts
+                        else:
+                            chosen = clusters_of(question, share, where == "far")
+                            filter, mask = {"cluster": {"$in": chosen}}, np.isin(data.cluster, chosen)
+                            if share * clusters < 1:  # a part of one cluster
+                                limit = round(count * min(1.0, share * clusters))
+                                filter, mask = {**filter, "n": {"$lt": limit}}, mask & (numbers_ < limit)
+                        cases.append((question, filter, mask))
+                    result, mode = recall(top_k, cases)
+                    lines.append(f"top {top_k}, {share:.1%} {where}: {result:.3f} {mode}")
+                    assert result >= 0.95, lines[-1]
+        cases = []
+        for question in questions:
+            chosen = data.by_distance(question)[-round(0.05 * clusters) :].tolist()
+            cases.append((question, {"cluster": {"$in": chosen}}, np.isin(data.cluster, chosen)))
+        result, mode = recall(10, cases)
+        lines.append(f"5 % in far clusters: {result:.3f} {mode}")
+        assert result >= 0.95
+        vector.delete_index(index_name="docs")
+    with capsys.disabled():
+        print(f"\nrecall, {count:,} x {dimension}, {clusters} clusters:", *lines, sep="\n  ")
