@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import TupleRow
 
+from mastra_cli.errors import PermissionDenied
 from mastra_cli.runtime._sync.engine import SyncMastraEngine
 from mastra_cli.runtime._sync.session import Connected, Pool
 from mastra_cli.runtime._sync.store import Counts, Feed, Source
@@ -250,16 +251,21 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
 
     def _set_index(self, entity_id: str, path: Path, wanted: bool, timeout: float | None) -> None:
         clock = self._clock(timeout, bulk=True)
+        self._look_for_indexes(clock)
+        if wanted and self._field_indexes.issuperset(selections.index_names(entity_id, path)):
+            return
+        # What a killed build left behind is not valid, and stands in the way of its name.
+        statements = [*selections.drop_indexes(entity_id, path)]
         if wanted:
-            # What a killed build left behind is not valid, and stands in the way of its name.
-            self._look_for_indexes(clock)
-            if self._field_indexes.issuperset(selections.index_names(entity_id, path)):
-                return
-        for statement in selections.drop_indexes(entity_id, path):
-            self._pool.rows(statement, timeout=clock, writes=True)
-        if wanted:
-            for statement in selections.create_indexes(entity_id, path):
+            statements += selections.create_indexes(entity_id, path)
+        try:
+            for statement in statements:
                 self._pool.rows(statement, timeout=clock, writes=True)
+        except PermissionDenied as error:
+            raise PermissionDenied(
+                f"an index on a field is made and dropped by the owner of the table alone: {error.message}",
+                hint="connect as the role that migrates",
+            ) from error
         self._look_for_indexes(clock)
 
     def _look_for_indexes(self, clock: Clock) -> None:

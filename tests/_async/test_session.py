@@ -1,0 +1,147 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""Pools: shared or one's own, lazy, bounded, safe behind a pooler and after a fork."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mastra_cli.errors import DeadlineExceeded, InvalidArgument, NoDatabaseUrl
+from mastra_cli.runtime._async import waiting
+from mastra_cli.runtime._async.postgres import PostgresEngine
+from mastra_cli.runtime._async.session import connect
+from tests.faults.pooler import Pooler
+
+
+async def test_a_shared_pool_is_closed_by_its_owner_alone(database: str) -> None:
+    async with connect(url=database) as pool:
+        async with PostgresEngine(pool=pool) as one, PostgresEngine(pool=pool) as other:
+            entity = await one.create_entity(name="x", connection_id="c")
+            assert await other.get_entity_by_id(id=entity.id) == entity
+        assert await pool.row("SELECT 1") == (1,)
+    with pytest.raises(InvalidArgument, match="closed"):
+        await pool.row("SELECT 1")
+    await pool.open()
+    assert await pool.row("SELECT 1") == (1,)
+    await pool.close()
+
+
+async def test_a_pool_opens_at_its_first_use_and_knows_no_password() -> None:
+    pool = connect(url="postgresql://me:s3cret@127.0.0.1:1/x")
+    assert "s3cret" not in repr(pool)
+    await pool.close()
+
+
+async def test_the_url_is_found_in_the_working_directorys_env_file(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with PostgresEngine() as engine:
+        with pytest.raises(NoDatabaseUrl, match="no database URL"):
+            await engine.list_entities()
+    (tmp_path / ".env").write_text(f"DB_URL={database}\n")
+    async with PostgresEngine() as engine:
+        assert (await engine.list_entities()).items == []
+    assert "DB_URL" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"url": "mysql://x"}, "must be a postgresql:// URL"),
+        ({"url": 5}, "url must be a str"),
+        ({"url": "postgresql://u:s3cret@h:5432/x?nonsense=1"}, "url can not be parsed"),
+        ({"min_size": 2, "max_size": 1}, "min_size and max_size must be whole numbers"),
+        ({"max_size": 0, "min_size": 0}, "min_size and max_size must be whole numbers"),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0"),
+        ({"pool": "postgresql://x"}, "pool must be one that"),
+    ],
+)
+async def test_arguments_are_checked_where_they_are_given(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgument) as error:
+        PostgresEngine(**arguments)
+    assert words in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+async def test_a_url_and_a_pool_are_one_too_many() -> None:
+    with pytest.raises(InvalidArgument, match="url and pool are both given"):
+        PostgresEngine(url="postgresql://x", pool=connect(url="postgresql://x"))
+
+
+async def test_who_finds_no_free_connection_is_told_so_in_time(database: str) -> None:
+    async with connect(url=database, max_size=1) as pool:
+        walk = pool.stream("SELECT generate_series(1, 1000)", size=10)
+        assert len(await anext(walk)) == 10
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="none of the pool's 1 connections came free"):
+            await pool.row("SELECT 1", timeout=0.2)
+        assert time.monotonic() - began < 1
+        await walk.aclose()
+        assert await pool.row("SELECT 1", timeout=1) == (1,)
+
+
+async def test_many_at_once_share_a_few_connections(database: str) -> None:
+    async with connect(url=database, max_size=3) as pool:
+
+        async def one(number: int) -> int:
+            row = await pool.row("SELECT %s::int, pg_sleep(0.01)", [number])
+            assert row is not None
+            return row[0]
+
+        assert await waiting.gather(one, range(60), limit=20) == list(range(60))
+        row = await pool.row("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mastra'")
+        assert row is not None
+        assert row[0] <= 3
+
+
+async def test_a_statement_past_its_deadline_is_cancelled_on_the_server(database: str) -> None:
+    async with connect(url=database) as pool:
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="the call's time was up"):
+            await pool.row("SELECT pg_sleep(30)", timeout=0.3)
+        assert time.monotonic() - began < 1.3
+        assert await pool.row(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(30)' AND state = 'active'", []
+        ) == (0,)
+
+
+async def test_behind_a_pooler_nothing_is_prepared_and_every_answer_is_ones_own(
+    server: Any, database: str
+) -> None:
+    pooler = Pooler(server, size=2)
+    try:
+        async with PostgresEngine(url=pooler.url(database.rpartition("/")[2]), max_size=8) as engine:
+
+            async def one(number: int) -> bool:
+                name = f"entity-{number % 8}"
+                made = await engine.sync_records(
+                    name=name,
+                    connection_id="c",
+                    records=[{"external_id": f"r{number}", "data": {"n": number}}],
+                )
+                got = await engine.get_record(entity_id=made.entity.id, external_id=f"r{number}")
+                return got is not None and got.data == {"n": number} and made.entity.name == name
+
+            assert all(await waiting.gather(one, range(64), limit=8))
+            walked = [
+                record async for record in engine.iter_records(entity_name="entity-1", connection_id="c")
+            ]
+            assert len(walked) == 8
+            row = await engine._pool.row("SELECT count(*) FROM pg_prepared_statements")
+            assert row == (0,)
+    finally:
+        pooler.close()
+
+
+async def test_a_direct_connection_prepares_what_comes_often(database: str) -> None:
+    async with PostgresEngine(url=database, max_size=1) as engine:
+        entity = await engine.create_entity(name="x", connection_id="c")
+        for _ in range(8):
+            await engine.get_entity_by_id(id=entity.id)
+        row = await engine._pool.row("SELECT count(*) FROM pg_prepared_statements", prepare=False)
+        assert row == (1,)

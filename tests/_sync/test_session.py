@@ -1,0 +1,147 @@
+# Generated from the _async twin by `nox -s sync`: edit that one.
+"""Pools: shared or one's own, lazy, bounded, safe behind a pooler and after a fork."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mastra_cli.errors import DeadlineExceeded, InvalidArgument, NoDatabaseUrl
+from mastra_cli.runtime._sync import waiting
+from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
+from mastra_cli.runtime._sync.session import sync_connect
+from tests.faults.pooler import Pooler
+
+
+def test_a_shared_pool_is_closed_by_its_owner_alone(database: str) -> None:
+    with sync_connect(url=database) as pool:
+        with SyncPostgresEngine(pool=pool) as one, SyncPostgresEngine(pool=pool) as other:
+            entity = one.create_entity(name="x", connection_id="c")
+            assert other.get_entity_by_id(id=entity.id) == entity
+        assert pool.row("SELECT 1") == (1,)
+    with pytest.raises(InvalidArgument, match="closed"):
+        pool.row("SELECT 1")
+    pool.open()
+    assert pool.row("SELECT 1") == (1,)
+    pool.close()
+
+
+def test_a_pool_opens_at_its_first_use_and_knows_no_password() -> None:
+    pool = sync_connect(url="postgresql://me:s3cret@127.0.0.1:1/x")
+    assert "s3cret" not in repr(pool)
+    pool.close()
+
+
+def test_the_url_is_found_in_the_working_directorys_env_file(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with SyncPostgresEngine() as engine:
+        with pytest.raises(NoDatabaseUrl, match="no database URL"):
+            engine.list_entities()
+    (tmp_path / ".env").write_text(f"DB_URL={database}\n")
+    with SyncPostgresEngine() as engine:
+        assert (engine.list_entities()).items == []
+    assert "DB_URL" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"url": "mysql://x"}, "must be a postgresql:// URL"),
+        ({"url": 5}, "url must be a str"),
+        ({"url": "postgresql://u:s3cret@h:5432/x?nonsense=1"}, "url can not be parsed"),
+        ({"min_size": 2, "max_size": 1}, "min_size and max_size must be whole numbers"),
+        ({"max_size": 0, "min_size": 0}, "min_size and max_size must be whole numbers"),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0"),
+        ({"pool": "postgresql://x"}, "pool must be one that"),
+    ],
+)
+def test_arguments_are_checked_where_they_are_given(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgument) as error:
+        SyncPostgresEngine(**arguments)
+    assert words in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+def test_a_url_and_a_pool_are_one_too_many() -> None:
+    with pytest.raises(InvalidArgument, match="url and pool are both given"):
+        SyncPostgresEngine(url="postgresql://x", pool=sync_connect(url="postgresql://x"))
+
+
+def test_who_finds_no_free_connection_is_told_so_in_time(database: str) -> None:
+    with sync_connect(url=database, max_size=1) as pool:
+        walk = pool.stream("SELECT generate_series(1, 1000)", size=10)
+        assert len(next(walk)) == 10
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="none of the pool's 1 connections came free"):
+            pool.row("SELECT 1", timeout=0.2)
+        assert time.monotonic() - began < 1
+        walk.close()
+        assert pool.row("SELECT 1", timeout=1) == (1,)
+
+
+def test_many_at_once_share_a_few_connections(database: str) -> None:
+    with sync_connect(url=database, max_size=3) as pool:
+
+        def one(number: int) -> int:
+            row = pool.row("SELECT %s::int, pg_sleep(0.01)", [number])
+            assert row is not None
+            return row[0]
+
+        assert waiting.gather(one, range(60), limit=20) == list(range(60))
+        row = pool.row("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mastra'")
+        assert row is not None
+        assert row[0] <= 3
+
+
+def test_a_statement_past_its_deadline_is_cancelled_on_the_server(database: str) -> None:
+    with sync_connect(url=database) as pool:
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="the call's time was up"):
+            pool.row("SELECT pg_sleep(30)", timeout=0.3)
+        assert time.monotonic() - began < 1.3
+        assert pool.row(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(30)' AND state = 'active'", []
+        ) == (0,)
+
+
+def test_behind_a_pooler_nothing_is_prepared_and_every_answer_is_ones_own(
+    server: Any, database: str
+) -> None:
+    pooler = Pooler(server, size=2)
+    try:
+        with SyncPostgresEngine(url=pooler.url(database.rpartition("/")[2]), max_size=8) as engine:
+
+            def one(number: int) -> bool:
+                name = f"entity-{number % 8}"
+                made = engine.sync_records(
+                    name=name,
+                    connection_id="c",
+                    records=[{"external_id": f"r{number}", "data": {"n": number}}],
+                )
+                got = engine.get_record(entity_id=made.entity.id, external_id=f"r{number}")
+                return got is not None and got.data == {"n": number} and made.entity.name == name
+
+            assert all(waiting.gather(one, range(64), limit=8))
+            walked = [
+                record for record in engine.iter_records(entity_name="entity-1", connection_id="c")
+            ]
+            assert len(walked) == 8
+            row = engine._pool.row("SELECT count(*) FROM pg_prepared_statements")
+            assert row == (0,)
+    finally:
+        pooler.close()
+
+
+def test_a_direct_connection_prepares_what_comes_often(database: str) -> None:
+    with SyncPostgresEngine(url=database, max_size=1) as engine:
+        entity = engine.create_entity(name="x", connection_id="c")
+        for _ in range(8):
+            engine.get_entity_by_id(id=entity.id)
+        row = engine._pool.row("SELECT count(*) FROM pg_prepared_statements", prepare=False)
+        assert row == (1,)

@@ -1,0 +1,120 @@
+"""The engine's own queries at 100,000 records: the plan uses its index, and pages do not get dearer with depth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
+from mastra_cli.runtime.models import QueryOptions
+from mastra_cli.runtime.operands import path
+from mastra_cli.runtime.selection import selection
+from mastra_cli.runtime.sql import selections, statements
+from tests.conftest import _drop
+
+NAMES = ("mine", "other")
+
+
+@pytest.fixture(scope="module")
+def filled(
+    template: str, _create: Callable[[str], str], admin: psycopg.Connection
+) -> Iterator[tuple[psycopg.Connection, dict[str, str]]]:
+    """Two entities of 100,000 records, one with an index on `score`."""
+    url = _create(template)
+    with SyncPostgresEngine(url=url) as engine, psycopg.connect(url, autocommit=True) as connection:
+        ids = {name: engine.create_entity(name=name, connection_id="c").id for name in NAMES}
+        for id in ids.values():
+            engine.upsert_records(
+                entity_id=id,
+                records=(
+                    {
+                        "external_id": f"r{n:06}",
+                        "data": {"email": f"u{n}@example.org", "score": n * 7919 % 100003},
+                    }
+                    for n in range(100_000)
+                ),
+            )
+        engine.index_field(entity_id=ids["mine"], field="score")
+        connection.execute("VACUUM ANALYZE")
+        yield connection, ids
+    _drop(admin, url)
+
+
+def plan(connection: psycopg.Connection, query: Any, params: Any) -> tuple[str, int]:
+    """The names of what the plan reads, and the buffers it touched."""
+    text = query if isinstance(query, bytes) else query.encode()
+    [[answer]] = connection.execute(b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + text, params).fetchall()
+    [top] = answer
+    return json.dumps(top["Plan"]), top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"]
+
+
+def explained(filled: Any, options: QueryOptions, entity: str = "mine", **more: Any) -> tuple[str, int]:
+    connection, ids = filled
+    chosen = selection(ids[entity], options)
+    indexed = frozenset({path("score")}) if entity == "mine" else frozenset()
+    return plan(connection, *selections.rendered(chosen, indexed))
+
+
+def test_an_equality_filter_uses_the_gin_index(filled: Any) -> None:
+    text, buffers = explained(filled, QueryOptions(filters={"email": "u77777@example.org"}))
+    assert "records_data_idx" in text
+    assert buffers < 50
+
+
+def test_a_field_with_an_index_is_filtered_and_sorted_in_index_order(filled: Any) -> None:
+    for options in (
+        QueryOptions(filters={"score": 77}),
+        QueryOptions(sort={"field": "score"}, limit=50),
+        QueryOptions(sort={"field": "score", "direction": "DESC"}, limit=50),
+    ):
+        text, buffers = explained(filled, options)
+        assert "records_field_" in text
+        assert buffers < 150
+
+
+def test_the_list_of_an_entity_comes_in_index_order_and_skips_the_others(filled: Any) -> None:
+    text, buffers = explained(filled, QueryOptions(limit=50))
+    assert "records_created_idx" in text
+    assert buffers < 50
+
+
+@pytest.mark.parametrize("sort", [None, {"field": "score", "direction": "DESC"}], ids=["oldest", "score"])
+def test_a_page_at_90_percent_costs_what_the_first_one_does(filled: Any, sort: Any) -> None:
+    connection, ids = filled
+    indexed = frozenset({path("score")})
+    chosen = selection(ids["mine"], QueryOptions(sort=sort, limit=101))
+    engine_rows = connection.execute(
+        *selections.rendered(selection(ids["mine"], QueryOptions(sort=sort, offset=90_000, limit=1)), indexed)
+    ).fetchall()
+    from dataclasses import replace
+
+    from mastra_cli.runtime.models import Record
+    from mastra_cli.runtime.ordering import position
+
+    far = replace(chosen, after=position(chosen.sort, Record(*engine_rows[0])))
+    _, first = plan(connection, *selections.rendered(chosen, indexed))
+    _, deep = plan(connection, *selections.rendered(far, indexed))
+    assert deep <= 1.5 * first + 10
+
+
+def test_changes_come_from_the_index_on_versions(filled: Any) -> None:
+    connection, ids = filled
+    [since] = connection.execute(
+        "SELECT max(version) - 100 FROM mastra.records WHERE entity_id = %s", [ids["mine"]]
+    ).fetchone()
+    params = {"entity_id": ids["mine"], "after": since, "limit": 1000}
+    text, buffers = plan(connection, statements("records")["changes"], params)
+    assert "records_version_idx" in text
+    assert buffers < 150
+
+
+def test_one_record_is_one_probe_of_the_primary_key(filled: Any) -> None:
+    connection, ids = filled
+    params = {"entity_id": ids["mine"], "external_id": "r000500"}
+    text, buffers = plan(connection, statements("records")["get"], params)
+    assert "records_pkey" in text
+    assert buffers < 10
