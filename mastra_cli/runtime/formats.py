@@ -69,7 +69,11 @@ def read(item: Any) -> list[Message]:
     if isinstance(item, Message):
         content = _content(item.content)
         return _checked(item if content is item.content else replace(item, content=content))
-    plain = _plain(item)
+    match item:
+        case {"role": "user" | "assistant" | "system" as role, "content": str(text)} if len(item) == 2:
+            return [Message(role=role, content=text)]  # most of them
+        case _:
+            plain = _plain(item)
     if not isinstance(plain, Mapping):
         shown = repr(item)
         raise InvalidArgument(

@@ -125,8 +125,10 @@ class Batch:
                 )
             fresh = fresh and not message.id
             id = checked(message.id, "the id of a message") if message.id else new_id()
-            check_json(message.content, "content")
-            check_json(message.tool_call_args, "tool_call_args")
+            if not isinstance(message.content, str):
+                check_json(message.content, "content")
+            if message.tool_call_args is not None:
+                check_json(message.tool_call_args, "tool_call_args")
             tokens = count_tokens(parts_of(message), counter)
             ready = Message(
                 id, checked(thread, "thread_id"), 0, message.role, message.type, message.content,
@@ -140,6 +142,23 @@ class Batch:
         params = _params(messages, texts)
         appends = fresh and not params["result_calls"] and len({m.thread_id for m in messages}) == 1
         return cls(messages, places, params, texts, appends)
+
+    def only(self) -> dict[str, Any]:
+        """The parameters for `append_one`."""
+        params = self.params
+        columns = {
+            "id": params["ids"],
+            "role": params["roles"],
+            "type": params["types"],
+            "content": params["contents"],
+            "tokens": params["tokens"],
+            "text": params["texts"],
+            "tool_fields": params["tool_fields"],
+            "calls": params["calls"],
+            "created": params["created"],
+        }
+        only: dict[str, Any] = {name: column and column[0] for name, column in columns.items()}
+        return {**only, "thread_id": params["thread_id"]}
 
     def saved(self, rows: Iterable[Sequence[Any]]) -> list[Message]:
         """The messages with the seq and the time that these rows give them."""
@@ -160,11 +179,11 @@ def _params(messages: Sequence[Message], texts: Sequence[str | None]) -> dict[st
         "roles": [message.role for message in messages],
         "types": [message.type for message in messages],
         "contents": [_content_text(message) for message in messages],
-        "tool_fields": [_tool_fields(message) for message in messages],
-        "calls": [json.dumps(made) if made else None for made in calls],
+        "tool_fields": _or_none([_tool_fields(message) for message in messages]),
+        "calls": _or_none([json.dumps(made) if made else None for made in calls]),
         "tokens": [message.tokens for message in messages],
         "texts": [text and _UNSEARCHABLE.sub(" ", text[:MAX_SEARCHED]) for text in texts],
-        "created": [message.created_at for message in messages],
+        "created": _or_none([message.created_at for message in messages]),
         "thread_id": messages[0].thread_id if messages else None,
         "count": len(messages),
         "total": sum(message.tokens for message in messages),
@@ -173,6 +192,11 @@ def _params(messages: Sequence[Message], texts: Sequence[str | None]) -> dict[st
         "title": None,
         **_results(messages, calls),
     }
+
+
+def _or_none(column: list[Any]) -> list[Any] | None:
+    """A column for `unnest`, which fills up with nulls what is not there: one of nulls alone is not sent."""
+    return column if any(value is not None for value in column) else None
 
 
 def _content_text(message: Message) -> str:
@@ -184,17 +208,15 @@ def _content_text(message: Message) -> str:
 
 def _tool_fields(message: Message) -> str | None:
     """What was said beside the content, unless the parts say the same."""
-    names = ("tool_call_ids", "tool_call_args", "tool_names")
-    said = {name: getattr(message, name) for name in names}
-    if is_parts(message.content):
-        derived = with_parts(message, message.content)
-        if message.type != "text" and all(said[name] == getattr(derived, name) for name in names):
+    ids, args, names = message.tool_call_ids, message.tool_call_args, message.tool_names
+    if message.type == "text":
+        if ids is None and args is None and names is None:
             return None
-    elif not any(value is not None for value in said.values()):
-        return None if message.type == "text" else "{}"
-    if not any(value is not None for value in said.values()) and message.type == "text":
-        return None
-    return json_text(said)
+    elif is_parts(message.content):
+        derived = with_parts(message, message.content)
+        if (ids, args, names) == (derived.tool_call_ids, derived.tool_call_args, derived.tool_names):
+            return None
+    return json_text({"tool_call_ids": ids, "tool_call_args": args, "tool_names": names})
 
 
 def _calls(message: Message) -> list[tuple[str, str, str]]:

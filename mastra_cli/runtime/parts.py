@@ -104,6 +104,8 @@ def _block_text(block: Part) -> str:
 
 def search_text(message: Message) -> str | None:
     """What a search finds the message by: its text and its tools' answers; None when it has neither."""
+    if message.type == "text" and isinstance(message.content, str):
+        return message.content or None
     texts = [
         as_text(part.get("text") or part.get("refusal") or "")
         if part["type"] != "tool-result"

@@ -42,39 +42,44 @@ _CHEAP = (
 _HAN = 0x4800024F3FFC108FE0FFE7CE0201BF8F7C36FFF63E31C3121FFFF02BFFF6FF1BFF87E0BFB87BFFEBFF
 _HANGUL = 0x320141A024500D17FE00C7C014D86EBC019AC3403AF
 
-# Encoded bytes, a run of letters, up to three digits, a run of marks, or white space other than the single
-# space before a word.
-_READ = 100_000
+# Characters by kind: letters, digits, marks, the space, other white space.
+_KINDS = bytes(
+    ord("a" if c.isalpha() else "0" if c.isdigit() else " " if c == " " else "n" if c.isspace() else ".")
+    for c in map(chr, range(128))
+) + bytes(128)
+# Where a token begins: a word, a number, marks, white space; a single space goes with what follows.
+_STARTS = (
+    *(before + kind for kind in (b"a", b"0", b".", b"n") for before in (b" ", b"a", b"0", b".", b"n")
+      if before != kind),
+    b"  a", b"  0", b"  .",
+)  # fmt: skip
+# Where a long one goes on: a number of more than three digits, marks of more than two.
+_LONG = (b"0000", b"...")
+_RUN = b"a" * 32
+_ENCODED = re.compile(rb"[a0]{32,}")
 _MARKED = re.compile("[\u00c0-\u024f]")
-_PIECE = re.compile(r"[A-Za-z0-9+]{32,}|[A-Za-z]+|[0-9]{1,3}|[^A-Za-z0-9\s]+|\s{2,}|[^\S ]")
 
 
 def estimate_tokens(text: str) -> int:
     """About how many tokens a model sees in the text; 0 for the empty text alone."""
     if not text:
         return 0
-    quarters, letters = 0, 7
+    quarters, word = 0, 7
     if not text.isascii():
         quarters = sum(map(_QUARTERS.__getitem__, text))
         if _MARKED.search(text):  # not English: the vocabularies know fewer of its words
-            letters = 4
-        text = text.encode("ascii", "ignore").decode()
-    found = _PIECE.findall(text[:_READ])
-    pieces = len(found) + sum(_piece_cost(piece, letters) - 1 for piece in found if len(piece) > 4)
-    if len(text) > _READ:  # the rest is taken to be like the beginning
-        pieces = pieces * len(text) // _READ
-    return max(1, pieces + (quarters + 3) // 4)
+            word = 4
+    return max(1, _count_ascii(text.encode("ascii", "ignore"), word) + (quarters + 3) // 4)
 
 
-def _piece_cost(piece: str, letters: int) -> int:
-    """`letters`: how many of a word's make a token."""
-    if piece.isalpha() and len(piece) < 32:
-        return -(-len(piece) // (letters if len(piece) < 19 else 3))
-    if piece.isspace() or (piece.isdigit() and len(piece) <= 3):
-        return 1
-    if len(piece) >= 32 and piece[0].isalnum():
-        return len(piece) * 3 // 4
-    return (len(piece) + 1) // 2
+def _count_ascii(text: bytes, word: int) -> int:
+    """`word`: how many letters of a word make a token."""
+    kinds = b" " + text.translate(_KINDS)
+    encoded = 0
+    if _RUN in kinds.replace(b"0", b"a"):  # base64, a hash: a token for three letters of four
+        encoded = sum(len(run) for run in _ENCODED.findall(kinds)) * 3 // 4
+        kinds = _ENCODED.sub(b" ", kinds)
+    return encoded + sum(map(kinds.count, _STARTS)) + sum(map(kinds.count, (b"a" * (word + 1), *_LONG)))
 
 
 class _Quarters(dict[str, int]):

@@ -7,15 +7,17 @@ import json
 import statistics
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
 from mastra_cli import PgMemory, SyncPgMemory
+from mastra_cli.local import migrations
 from mastra_cli.runtime.message_rows import message_of
 from tests.postgres.test_memory_plans import FILL
+from tests.servers import Server
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it does so again. " * 3
 ONE = """
@@ -65,8 +67,18 @@ def row(operation: str, found: dict[str, float]) -> None:
     )
 
 
+@pytest.fixture
+def durable() -> Iterator[str]:
+    """A migrated database on a server that keeps what it has said it has, as one in production does."""
+    server = Server(settings=dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "on"))
+    migrations.migrate(server.url())
+    yield server.url()
+    server.close()
+
+
 @pytest.mark.bench
-def test_the_memory_against_hand_written_psycopg(database: str) -> None:
+def test_the_memory_against_hand_written_psycopg(durable: str) -> None:
+    database = durable
     admin = psycopg.connect(database, autocommit=True)
     for name, size in SIZES.items():
         admin.execute(FILL, {"id": name, "n": size})

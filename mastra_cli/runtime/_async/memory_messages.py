@@ -162,8 +162,10 @@ class Conversations(Recall):
 
     async def _append(self, batch: Batch, clock: Clock) -> Sequence[Any] | None:
         """(seq, time, version) of each message; None when it was put there already, by this very call."""
+        one = len(batch.messages) == 1
+        statement, params = ("append_one", batch.only()) if one else ("append", batch.params)
         try:
-            row = await self._pool.row(MESSAGE["append"], batch.params, timeout=clock, writes=True)
+            row = await self._pool.row(MESSAGE[statement], params, timeout=clock, writes=True)
         except DatabaseFailed as error:
             if error.sqlstate != _TAKEN:
                 raise

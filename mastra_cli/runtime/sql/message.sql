@@ -1,5 +1,24 @@
 -- Messages: saved by the batch, read by the block.
 
+-- name: append_one
+-- The same as `append` for a single message, which needs no arrays: its number and the time.
+WITH moved AS (
+    UPDATE mastra.thread AS t
+    SET last_seq = t.last_seq + 1,
+        message_count = t.message_count + 1,
+        token_count = t.token_count + %(tokens)s,
+        updated_at = greatest(t.updated_at, clock_timestamp())
+    WHERE t.id = %(thread_id)s
+    RETURNING t.id, t.last_seq, t.updated_at
+)
+INSERT INTO mastra.message AS m (
+    thread_id, seq, id, role, type, content, tool_fields, calls, tokens, search, created_at
+)
+SELECT s.id, s.last_seq, %(id)s, %(role)s, %(type)s, %(content)s::json, %(tool_fields)s::json, %(calls)s::json,
+    %(tokens)s, to_tsvector('pg_catalog.simple', %(text)s), coalesce(%(created)s::timestamptz, s.updated_at)
+FROM moved AS s
+RETURNING m.seq, m.created_at
+
 -- name: append
 -- A batch of messages whose ids are new for certain, to the end of one thread: takes as many numbers from the
 -- thread's row, and inserts. The last of the numbers and the time; no row when there is no such thread.
