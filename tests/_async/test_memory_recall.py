@@ -9,6 +9,9 @@ import pytest
 from mastra_cli import PgMemory
 from mastra_cli.errors import Conflict, InvalidArgument, NotMigrated, PermissionDenied
 from mastra_cli.runtime._async import memory_recall, waiting
+from mastra_cli.runtime.sql import statements
+
+EMBEDDING = statements("message_embedding")
 
 CITY, FOOD, OTHER = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]
 MEANINGS = {"paris": CITY, "france": CITY, "metropolis": CITY, "cheese": FOOD, "brie": FOOD, "dairy": FOOD}
@@ -35,6 +38,16 @@ async def thread(memory, me) -> str:
     return (await memory.create_thread(resource_id=me)).id
 
 
+@pytest.fixture(scope="module")
+def embedded(shared_database: str) -> str:
+    """The module's database with a table of embeddings of three dimensions."""
+    with psycopg.connect(shared_database) as c:
+        c.execute("SET search_path = public")
+        c.execute(EMBEDDING["create_table"].replace("%(dimension)s", "3"))
+        c.execute(EMBEDDING["create_index"])
+    return shared_database
+
+
 def users(*texts: str) -> list[dict]:
     return [{"role": "user", "content": text} for text in texts]
 
@@ -43,9 +56,11 @@ def contents(recalled) -> list[str]:
     return [each.message.content for each in recalled]
 
 
-def rows(url: str) -> list[tuple]:
+def rows(url: str, thread: str) -> list[tuple]:
     with psycopg.connect(url) as c:
-        return c.execute("SELECT message_id FROM mastra.message_embedding").fetchall()
+        return c.execute(
+            "SELECT message_id FROM mastra.message_embedding WHERE thread_id = %s", [thread]
+        ).fetchall()
 
 
 # -- by keyword ---------------------------------------------------------------------------------------------
@@ -124,11 +139,9 @@ async def test_what_can_not_be_recalled_is_refused(memory, arguments, words) -> 
 
 
 @pytest.mark.parametrize("embedder", [embed, embed_slowly])
-async def test_meaning_and_keywords_are_found_together(database: str, embedder) -> None:
-    async with PgMemory(connection_string=database, vector=object(), embedder=embedder) as memory:
-        await memory.create_memory_index(dimension=3)
-        await memory.create_memory_index(dimension=3)
-        thread = (await memory.create_thread(resource_id="r")).id
+async def test_meaning_and_keywords_are_found_together(embedded: str, me, embedder) -> None:
+    async with PgMemory(connection_string=embedded, vector=object(), embedder=embedder) as memory:
+        thread = (await memory.create_thread(resource_id=me)).id
         await memory.save_messages(
             thread_id=thread,
             messages=users("nice weather", "Paris in spring", "cheese board", "a word on dairy"),
@@ -138,20 +151,19 @@ async def test_meaning_and_keywords_are_found_together(database: str, embedder) 
         # Near by meaning, and holding the word: before what is only near.
         assert contents(await memory.recall(query="dairy", thread_id=thread, top_k=2)) == [
             "a word on dairy", "cheese board"]  # fmt: skip
-        assert contents(await memory.recall(query="brie", resource_id="r", top_k=2)) == [
+        assert contents(await memory.recall(query="brie", resource_id=me, top_k=2)) == [
             "cheese board",
             "a word on dairy",
         ]
         assert await memory.recall(query="brie", resource_id="other") == []
 
 
-async def test_an_embedding_goes_with_its_message(database: str) -> None:
-    async with PgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
-        await memory.create_memory_index(dimension=3)
-        thread = (await memory.create_thread(resource_id="r")).id
+async def test_an_embedding_goes_with_its_message(embedded: str, me) -> None:
+    async with PgMemory(connection_string=embedded, vector=object(), embedder=embed) as memory:
+        thread = (await memory.create_thread(resource_id=me)).id
         saved = await memory.save_messages(thread_id=thread, messages=[{**m, "id": str(n)} for n, m in enumerate(
             users("Paris", "cheese", "x"))])  # fmt: skip
-        assert len(rows(database)) == 3
+        assert len(rows(embedded, thread)) == 3
         # Replaced text has another meaning.
         await memory.save_messages(
             thread_id=thread, messages=[{"id": "0", "role": "user", "content": "brie"}]
@@ -159,9 +171,9 @@ async def test_an_embedding_goes_with_its_message(database: str) -> None:
         found = await memory.recall(query="dairy", thread_id=thread, top_k=2)
         assert sorted(contents(found)) == ["brie", "cheese"]
         assert await memory.delete_message(message_id=saved[0].id) == 1
-        assert len(rows(database)) == 2
+        assert len(rows(embedded, thread)) == 2
         await memory.delete_thread(thread_id=thread)
-        assert rows(database) == []
+        assert rows(embedded, thread) == []
 
 
 async def test_an_embedder_that_fails_never_loses_a_message(database: str, caplog) -> None:
@@ -179,7 +191,7 @@ async def test_an_embedder_that_fails_never_loses_a_message(database: str, caplo
             await memory.save_messages(thread_id=thread, messages=users("Paris", "cheese", *["x"] * 70))
         assert "messages are saved without embeddings, for embed_pending(): the model is away" in caplog.text
         assert len((await memory.get_messages(thread_id=thread)).messages) == 72
-        assert rows(database) == []
+        assert rows(database, thread) == []
         broken["now"] = False
         assert await memory.embed_pending(limit=2) == 2
         assert contents(await memory.recall(query="brie", thread_id=thread, top_k=1)) == ["cheese"]
@@ -211,7 +223,7 @@ async def test_the_table_is_made_once_for_one_dimension(database: str) -> None:
             await memory.create_memory_index(dimension=0)
         thread = (await memory.create_thread(resource_id="r")).id
         await memory.save_messages(thread_id=thread, messages=users("Paris"))
-        assert rows(database) == [], "vectors of another dimension are left out"
+        assert rows(database, thread) == [], "vectors of another dimension are left out"
         with pytest.raises(InvalidArgument) as wrong:
             await memory.embed_pending()
         assert wrong.value.message == "the embedder's vectors have 3 dimensions, and the table takes 4"
@@ -228,16 +240,17 @@ async def test_large_vectors_are_kept_in_half_precision(database: str) -> None:
         assert contents(await memory.recall(query="metropolis", thread_id=thread, top_k=1)) == ["Paris"]
 
 
-async def test_a_large_scope_is_searched_by_the_index_and_comes_back_full(database: str, monkeypatch) -> None:
+async def test_a_large_scope_is_searched_by_the_index_and_comes_back_full(
+    embedded: str, me, monkeypatch
+) -> None:
     monkeypatch.setattr(memory_recall, "EXACT", 10)
-    async with PgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
-        await memory.create_memory_index(dimension=3)
-        for name in ("r", "s"):
+    async with PgMemory(connection_string=embedded, vector=object(), embedder=embed) as memory:
+        for name in (f"r{me}", f"s{me}"):
             thread = (await memory.create_thread(resource_id=name, thread_id=name)).id
             await memory.save_messages(thread_id=thread, messages=users(*["Paris"] * 30, *["cheese"] * 30))
-        found = await memory.recall(query="dairy", thread_id="s", top_k=20)
+        found = await memory.recall(query="dairy", thread_id=f"s{me}", top_k=20)
         assert contents(found) == ["cheese"] * 20
-        assert {each.message.thread_id for each in found} == {"s"}
+        assert {each.message.thread_id for each in found} == {f"s{me}"}
 
 
 async def test_the_extension_may_live_in_any_schema(database: str) -> None:
@@ -251,10 +264,9 @@ async def test_the_extension_may_live_in_any_schema(database: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [[], [[1.0]], [["x", 1, 2]], None, [[float("nan"), 1, 2]]])
-async def test_an_embedder_that_answers_nonsense_is_told_so(database: str, answer) -> None:
-    async with PgMemory(connection_string=database, vector=object(), embedder=lambda texts: answer) as memory:
-        await memory.create_memory_index(dimension=3)
-        thread = (await memory.create_thread(resource_id="r")).id
+async def test_an_embedder_that_answers_nonsense_is_told_so(embedded: str, me, answer) -> None:
+    async with PgMemory(connection_string=embedded, vector=object(), embedder=lambda texts: answer) as memory:
+        thread = (await memory.create_thread(resource_id=me)).id
         await memory.save_messages(thread_id=thread, messages=users("Paris"))
         with pytest.raises(InvalidArgument, match="the embedder"):
             await memory.recall(query="x", thread_id=thread)
