@@ -212,7 +212,7 @@ def test_external_volumes_bind_mounts_and_other_services_are_never_deleted(place
     try:
         text = (
             f"services:\n  db:\n    image: {IMAGE}\n    environment: {{POSTGRES_PASSWORD: p}}\n"
-            "    volumes: ['theirs:/var/lib/postgresql', './files:/files']\n"
+            "    stop_grace_period: 1s\n    volumes: ['theirs:/var/lib/postgresql', './files:/files']\n"
             "volumes: {theirs: {external: true, name: mastra-test-external}}\n"
         )
         provider = place.provider(text)
@@ -233,7 +233,7 @@ def test_a_volume_that_was_made_by_hand_or_that_others_use_stays(place: Place) -
     api = place.engine.api
     text = (
         f"name: mastra-test-volumes\nservices: {{db: {{image: '{IMAGE}', command: sleep 60, "
-        "volumes: ['made:/made', 'used:/used']}}\nvolumes: {made: {name: mastra-test-made}, used: }\n"
+        "stop_grace_period: 1s, volumes: ['made:/made', 'used:/used']}}\nvolumes: {made: {name: mastra-test-made}, used: }\n"
     )
     api.create_volume("mastra-test-made")
     provider = place.provider(text)
