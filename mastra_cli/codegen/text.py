@@ -12,7 +12,7 @@ def _escaped(character: str) -> str:
     if 0x20 <= code < 0x7F:
         return character
     # Controls, and what turns the direction of a line or can not be seen, are written out.
-    if code >= 0xA0 and unicode.category(character)[0] not in "CZ":
+    if code >= 0xA0 and code != 0xAD and unicode.category(character)[0] not in "CZ":
         return character
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
@@ -33,9 +33,8 @@ def docstring(text: str, indent: str = "    ") -> str:
         "".join("\\\\" if c == "\\" else c if c == "\t" else _escaped(c) for c in line) for line in lines
     ]
     body = "\n".join(f"{indent}{line}" if line and place else line for place, line in enumerate(bodies))
-    body = body.replace('"""', '\\"\\"\\"')
-    if body.endswith('"'):
-        body = f'{body[:-1]}\\"'
+    last = '\\"' if body.endswith('"') else body[-1:]
+    body = body[:-1].replace('"""', '\\"\\"\\"') + last
     if len(bodies) > 1:
         return f'"""{body}\n{indent}"""'
     return f'"""{body}"""'
