@@ -87,7 +87,8 @@ def parse(
     """`load` for a text; `path` says where its relative paths start."""
     warnings: list[str] = []
     document = Document(text, path.name, environ, warnings.append, demanding=demanding)
-    values = Values(document, f"docker compose -f {shlex.quote(path.name)} up -d")
+    typed = path.name if path.is_absolute() else path.as_posix()
+    values = Values(document, f"docker compose -f {shlex.quote(typed)} up -d")
     root = document.root
     values.known(root, (), ("name", "version", "services", "networks", "volumes"))
     project = _project_name(values, root.get("name"), path, environ)

@@ -244,7 +244,7 @@ def test_a_volume_that_was_made_by_hand_or_that_others_use_stays(place: Place) -
     try:
         stopped = provider.stop(talk, volumes=True)
     finally:
-        api.remove_container(user["Id"], force=True)
+        api.remove_container(user["Id"], force=True, v=True)
         api.remove_volume("mastra-test-made")
     assert [(k.name, k.external) for k in stopped.kept] == [
         ("mastra-test-made", True),

@@ -85,6 +85,13 @@ def test_a_key_that_is_not_supported_is_named_with_its_line_and_compose_is_offer
     assert caught.value.code == "docker_config_unsupported"
 
 
+def test_the_offer_names_the_file_as_it_was_typed() -> None:
+    with pytest.raises(DockerConfigUnsupported) as caught:
+        parse("services: {db: {image: a, build: .}}", Path("my files/db.yaml"))
+    assert caught.value.hint is not None
+    assert "`docker compose -f 'my files/db.yaml' up -d`" in caught.value.hint
+
+
 # What is wrong
 
 
