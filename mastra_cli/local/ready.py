@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import psycopg
@@ -71,7 +71,7 @@ def wait_until_ready(
     end = time.monotonic() + timeout
     patience = _ATTEMPT
     said: DatabaseUnreachable | None = None
-    with report.phase("waiting for the database") if report else nullcontext():
+    with ExitStack() as phase:
         while True:
             if alive:
                 alive()
@@ -90,6 +90,8 @@ def wait_until_ready(
                         transient=True,
                         hint=said.hint,
                     ) from error
+                if report and patience == _ATTEMPT:
+                    phase.enter_context(report.phase("waiting for the database"))
             # A slow name server or a far host: each attempt gets more time than the one before.
             patience *= 1.5
             time.sleep(_PAUSE)

@@ -43,7 +43,6 @@ def test_a_transaction_pooler_is_told_to_give_way_to_direct_url(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        "waiting for the database\n"
         "error: the URL leads to a transaction pooler: its sessions change between statements, "
         "and a migration's lock would protect nothing\n"
         " hint: set DIRECT_URL, beside the pooler's URL, to the database server's own URL "
