@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from mastra_cli import SyncPgMemory
-from mastra_cli.errors import Conflict, InvalidArgument, NotMigrated, PermissionDenied
+from mastra_cli.errors import Conflict, DeadlineExceeded, InvalidArgument, NotMigrated, PermissionDenied
 from mastra_cli.runtime._sync import memory_recall, waiting
 from mastra_cli.runtime.sql import statements
 
@@ -197,6 +197,32 @@ def test_an_embedder_that_fails_never_loses_a_message(database: str, caplog) -> 
         assert contents(memory.recall(query="brie", thread_id=thread, top_k=1)) == ["cheese"]
         assert memory.embed_pending() == 70
         assert memory.embed_pending() == 0
+
+
+def test_an_embedder_that_hangs_holds_nothing_up(embedded: str, me, caplog) -> None:
+    def embedder(texts: list[str]) -> list[list[float]]:
+        waiting.sleep(3 if hangs["now"] else 0)
+        return embed(texts)
+
+    hangs = {"now": True}
+    with SyncPgMemory(
+        connection_string=embedded, vector=object(), embedder=embedder, timeout=0.6
+    ) as memory:
+        thread = (memory.create_thread(resource_id=me)).id
+        with caplog.at_level(logging.WARNING, "mastra_cli"):
+            memory.save_messages(thread_id=thread, messages=users("Paris"))
+        assert "the embedder did not answer in time" in caplog.text
+        with pytest.raises(DeadlineExceeded) as raised:
+            memory.recall(query="metropolis", thread_id=thread)
+        assert raised.value.message == "the embedder did not answer in time"
+        hangs["now"] = False
+        assert contents(memory.recall(query="paris", thread_id=thread)) == ["Paris"]
+
+
+def test_a_text_longer_than_what_is_searched_is_saved_whole(memory, thread) -> None:
+    text = " ".join(chr(0x20000 + n % 40_000) + chr(0x20000 + n // 40_000) for n in range(200_000))
+    memory.save_messages(thread_id=thread, messages=users("needle " + text))
+    assert contents(memory.recall(query="needle", thread_id=thread)) == ["needle " + text]
 
 
 def test_without_the_table_messages_are_saved_and_words_are_found(database: str) -> None:

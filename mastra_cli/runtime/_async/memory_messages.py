@@ -152,7 +152,7 @@ class Conversations(Recall):
         self, batch: Batch, clock: Clock, *, resource_id: str | None = None, title: str | None = None
     ) -> list[Message]:
         """The saved messages, in the order in which they were given."""
-        vectors = await self._embedded(batch.texts)
+        vectors = await self._embedded(batch.texts, clock)
         rows = await self._append(batch, clock) if batch.appends and resource_id is None else None
         if rows is None:
             rows = await self._merge(batch, clock, resource_id, title)

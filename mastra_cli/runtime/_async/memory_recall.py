@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from mastra_cli.errors import Conflict, ExtensionMissing, InvalidArgument, MastraError, NotMigrated
+from mastra_cli.errors import (
+    Conflict,
+    DeadlineExceeded,
+    ExtensionMissing,
+    InvalidArgument,
+    MastraError,
+    NotMigrated,
+)
 from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.session import Connected
 from mastra_cli.runtime.identity import checked
@@ -135,11 +142,8 @@ class Recall(Connected):
             if not rows:
                 break
             messages = [message_of(row) for row in rows]
-            vectors = _checked(
-                await waiting.call(self._embedder, [search_text(message) or " " for message in messages]),
-                len(rows),
-                dimension,
-            )
+            texts = [search_text(message) or " " for message in messages]
+            vectors = _checked(await self._ask(texts, clock.left()), len(rows), dimension)
             done += await self._insert(vectors, messages, [row[9] for row in rows], dimension, clock)
             left -= len(rows)
             place = {"thread_id": messages[-1].thread_id, "seq": messages[-1].seq}
@@ -147,14 +151,25 @@ class Recall(Connected):
 
     # -- embeddings ---------------------------------------------------------------------------------------
 
-    async def _embedded(self, texts: Sequence[str | None]) -> list[Any]:
+    async def _ask(self, texts: list[str], seconds: float) -> Any:
+        """What the embedder answers, within that time."""
+        assert self._embedder is not None
+        try:
+            return await waiting.within(max(seconds, 0.001), waiting.call, self._embedder, texts)
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                "the embedder did not answer in time", hint="give a longer timeout"
+            ) from error
+
+    async def _embedded(self, texts: Sequence[str | None], clock: Clock) -> list[Any]:
         """A vector a text, or None; never an error: what is missing is left to `embed_pending`."""
         vectors: list[Any] = [None] * len(texts)
         wanted = [(number, text) for number, text in enumerate(texts) if text]
         if self._embedder is None or not wanted:
             return vectors
         try:
-            found = await waiting.call(self._embedder, [text for _, text in wanted])
+            # Half of the time is left for what must not be lost.
+            found = await self._ask([text for _, text in wanted], clock.left() / 2)
             found = [[float(number) for number in vector] for vector in found]
             if len(found) != len(wanted):
                 raise ValueError(f"{len(found)} vectors for {len(wanted)} texts")
@@ -210,7 +225,7 @@ class Recall(Connected):
         dimension = await self._dimension(clock)
         if dimension is None:
             return []
-        [vector] = _checked(await waiting.call(self._embedder, [query]), 1, dimension)
+        [vector] = _checked(await self._ask([query], clock.left()), 1, dimension)
         params = {**scope, "embedding": "[" + ",".join(map(repr, vector)) + "]", "bound": EXACT + 1}
 
         async def work(wire: Wire) -> Sequence[Any]:
