@@ -6,12 +6,178 @@ Every public name is loaded on first touch, so that `import mastra_cli` costs no
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mastra_cli.runtime import _async, _sync
+if TYPE_CHECKING:
+    from mastra_cli.errors import MastraError as MastraError
+    from mastra_cli.runtime._async.engine import MastraEngine as MastraEngine
+    from mastra_cli.runtime._async.memory import PgMemory as PgMemory
+    from mastra_cli.runtime._async.mock import MockMastraEngine as MockMastraEngine
+    from mastra_cli.runtime._async.postgres import PostgresEngine as PostgresEngine
+    from mastra_cli.runtime._async.record_index import RecordIndex as RecordIndex
+    from mastra_cli.runtime._async.reranker import Reranker as Reranker
+    from mastra_cli.runtime._async.reranker import rerank as rerank
+    from mastra_cli.runtime._async.session import connect as connect
+    from mastra_cli.runtime._async.vector import PgVector as PgVector
+    from mastra_cli.runtime._sync.engine import SyncMastraEngine as SyncMastraEngine
+    from mastra_cli.runtime._sync.memory import SyncPgMemory as SyncPgMemory
+    from mastra_cli.runtime._sync.mock import SyncMockMastraEngine as SyncMockMastraEngine
+    from mastra_cli.runtime._sync.postgres import SyncPostgresEngine as SyncPostgresEngine
+    from mastra_cli.runtime._sync.record_index import SyncRecordIndex as SyncRecordIndex
+    from mastra_cli.runtime._sync.reranker import SyncReranker as SyncReranker
+    from mastra_cli.runtime._sync.reranker import sync_rerank as sync_rerank
+    from mastra_cli.runtime._sync.session import sync_connect as sync_connect
+    from mastra_cli.runtime._sync.vector import SyncPgVector as SyncPgVector
+    from mastra_cli.runtime.filters import FilterCondition as FilterCondition
+    from mastra_cli.runtime.models import Change as Change
+    from mastra_cli.runtime.models import Entity as Entity
+    from mastra_cli.runtime.models import Page as Page
+    from mastra_cli.runtime.models import QueryOptions as QueryOptions
+    from mastra_cli.runtime.models import Record as Record
+    from mastra_cli.runtime.models import RecordInput as RecordInput
+    from mastra_cli.runtime.models import Rejection as Rejection
+    from mastra_cli.runtime.models import SyncResult as SyncResult
+    from mastra_cli.runtime.models import SyncRun as SyncRun
+    from mastra_cli.runtime.models import UpsertResult as UpsertResult
+    from mastra_cli.runtime.models_memory import Memory as Memory
+    from mastra_cli.runtime.models_memory import MemoryTurn as MemoryTurn
+    from mastra_cli.runtime.models_memory import Message as Message
+    from mastra_cli.runtime.models_memory import Messages as Messages
+    from mastra_cli.runtime.models_memory import Recalled as Recalled
+    from mastra_cli.runtime.models_memory import Thread as Thread
+    from mastra_cli.runtime.models_memory import ToolResult as ToolResult
+    from mastra_cli.runtime.models_memory import Window as Window
+    from mastra_cli.runtime.models_memory import WorkingMemory as WorkingMemory
+    from mastra_cli.runtime.models_search import RecordHit as RecordHit
+    from mastra_cli.runtime.models_search import RecordIndexStatus as RecordIndexStatus
+    from mastra_cli.runtime.models_search import RefreshResult as RefreshResult
+    from mastra_cli.runtime.models_vector import Flat as Flat
+    from mastra_cli.runtime.models_vector import Hnsw as Hnsw
+    from mastra_cli.runtime.models_vector import IndexStats as IndexStats
+    from mastra_cli.runtime.models_vector import IvfFlat as IvfFlat
+    from mastra_cli.runtime.models_vector import QueryResult as QueryResult
+    from mastra_cli.runtime.models_vector import QueryResults as QueryResults
+    from mastra_cli.runtime.models_vector import RerankResult as RerankResult
+    from mastra_cli.runtime.models_vector import Weights as Weights
+    from mastra_cli.runtime.ordering import SortOrder as SortOrder
+    from mastra_cli.runtime.scorers import CohereScorer as CohereScorer
+    from mastra_cli.runtime.scorers import CrossEncoderScorer as CrossEncoderScorer
+    from mastra_cli.runtime.scorers import LLMScorer as LLMScorer
 
-_HOMES = {name: f"mastra_cli.runtime._async.{module}" for name, module in _async.HOMES.items()}
-_HOMES |= {name: f"mastra_cli.runtime._sync.{module}" for name, module in _sync.HOMES.items()}
+# The same once more for the running program (a test compares them).
+_HOMES = {
+    "Change": "mastra_cli.runtime.models",
+    "CohereScorer": "mastra_cli.runtime.scorers",
+    "CrossEncoderScorer": "mastra_cli.runtime.scorers",
+    "Entity": "mastra_cli.runtime.models",
+    "FilterCondition": "mastra_cli.runtime.filters",
+    "Flat": "mastra_cli.runtime.models_vector",
+    "Hnsw": "mastra_cli.runtime.models_vector",
+    "IndexStats": "mastra_cli.runtime.models_vector",
+    "IvfFlat": "mastra_cli.runtime.models_vector",
+    "LLMScorer": "mastra_cli.runtime.scorers",
+    "MastraEngine": "mastra_cli.runtime._async.engine",
+    "MastraError": "mastra_cli.errors",
+    "Memory": "mastra_cli.runtime.models_memory",
+    "MemoryTurn": "mastra_cli.runtime.models_memory",
+    "Message": "mastra_cli.runtime.models_memory",
+    "Messages": "mastra_cli.runtime.models_memory",
+    "MockMastraEngine": "mastra_cli.runtime._async.mock",
+    "Page": "mastra_cli.runtime.models",
+    "PgMemory": "mastra_cli.runtime._async.memory",
+    "PgVector": "mastra_cli.runtime._async.vector",
+    "PostgresEngine": "mastra_cli.runtime._async.postgres",
+    "QueryOptions": "mastra_cli.runtime.models",
+    "QueryResult": "mastra_cli.runtime.models_vector",
+    "QueryResults": "mastra_cli.runtime.models_vector",
+    "Recalled": "mastra_cli.runtime.models_memory",
+    "Record": "mastra_cli.runtime.models",
+    "RecordHit": "mastra_cli.runtime.models_search",
+    "RecordIndex": "mastra_cli.runtime._async.record_index",
+    "RecordIndexStatus": "mastra_cli.runtime.models_search",
+    "RecordInput": "mastra_cli.runtime.models",
+    "RefreshResult": "mastra_cli.runtime.models_search",
+    "Rejection": "mastra_cli.runtime.models",
+    "RerankResult": "mastra_cli.runtime.models_vector",
+    "Reranker": "mastra_cli.runtime._async.reranker",
+    "SortOrder": "mastra_cli.runtime.ordering",
+    "SyncMastraEngine": "mastra_cli.runtime._sync.engine",
+    "SyncMockMastraEngine": "mastra_cli.runtime._sync.mock",
+    "SyncPgMemory": "mastra_cli.runtime._sync.memory",
+    "SyncPgVector": "mastra_cli.runtime._sync.vector",
+    "SyncPostgresEngine": "mastra_cli.runtime._sync.postgres",
+    "SyncRecordIndex": "mastra_cli.runtime._sync.record_index",
+    "SyncReranker": "mastra_cli.runtime._sync.reranker",
+    "SyncResult": "mastra_cli.runtime.models",
+    "SyncRun": "mastra_cli.runtime.models",
+    "Thread": "mastra_cli.runtime.models_memory",
+    "ToolResult": "mastra_cli.runtime.models_memory",
+    "UpsertResult": "mastra_cli.runtime.models",
+    "Weights": "mastra_cli.runtime.models_vector",
+    "Window": "mastra_cli.runtime.models_memory",
+    "WorkingMemory": "mastra_cli.runtime.models_memory",
+    "connect": "mastra_cli.runtime._async.session",
+    "rerank": "mastra_cli.runtime._async.reranker",
+    "sync_connect": "mastra_cli.runtime._sync.session",
+    "sync_rerank": "mastra_cli.runtime._sync.reranker",
+}
+
+__all__ = [
+    "Change",
+    "CohereScorer",
+    "CrossEncoderScorer",
+    "Entity",
+    "FilterCondition",
+    "Flat",
+    "Hnsw",
+    "IndexStats",
+    "IvfFlat",
+    "LLMScorer",
+    "MastraEngine",
+    "MastraError",
+    "Memory",
+    "MemoryTurn",
+    "Message",
+    "Messages",
+    "MockMastraEngine",
+    "Page",
+    "PgMemory",
+    "PgVector",
+    "PostgresEngine",
+    "QueryOptions",
+    "QueryResult",
+    "QueryResults",
+    "Recalled",
+    "Record",
+    "RecordHit",
+    "RecordIndex",
+    "RecordIndexStatus",
+    "RecordInput",
+    "RefreshResult",
+    "Rejection",
+    "RerankResult",
+    "Reranker",
+    "SortOrder",
+    "SyncMastraEngine",
+    "SyncMockMastraEngine",
+    "SyncPgMemory",
+    "SyncPgVector",
+    "SyncPostgresEngine",
+    "SyncRecordIndex",
+    "SyncReranker",
+    "SyncResult",
+    "SyncRun",
+    "Thread",
+    "ToolResult",
+    "UpsertResult",
+    "Weights",
+    "Window",
+    "WorkingMemory",
+    "connect",
+    "rerank",
+    "sync_connect",
+    "sync_rerank",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +189,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})
