@@ -8,7 +8,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from mastra_cli.errors import Conflict, DatabaseFailed, InvalidArgument, NotFound
+from mastra_cli.errors import (
+    Conflict,
+    DatabaseFailed,
+    InvalidArgument,
+    MastraError,
+    NotFound,
+    OutcomeUnknown,
+)
 from mastra_cli.runtime import formats, formats_ui
 from mastra_cli.runtime._sync.memory_recall import Recall
 from mastra_cli.runtime._sync.memory_threads import no_thread
@@ -166,8 +173,8 @@ class Conversations(Recall):
         statement, params = ("append_one", batch.only()) if one else ("append", batch.params)
         try:
             row = self._pool.row(MESSAGE[statement], params, timeout=clock, writes=True)
-        except DatabaseFailed as error:
-            if error.sqlstate != _TAKEN:
+        except (DatabaseFailed, OutcomeUnknown) as error:
+            if not _is_taken(error):
                 raise
             return None
         if row is None:
@@ -184,8 +191,8 @@ class Conversations(Recall):
         if len(batch.threads) == 1:
             try:
                 rows = self._pool.rows(MESSAGE["save"], params, timeout=clock, writes=True)
-            except DatabaseFailed as error:
-                if error.sqlstate != _TAKEN:
+            except (DatabaseFailed, OutcomeUnknown) as error:
+                if not _is_taken(error):
                     raise
             _refuse(batch, rows, resource_id)
 
@@ -267,6 +274,11 @@ class Conversations(Recall):
         missing = next((id for id in ids if id not in found), None)
         if missing and self._pool.row(THREAD["get"], {"id": thread_id}, timeout=clock):
             raise NotFound(f"the thread {thread_id!r} has no message {missing!r}")
+
+
+def _is_taken(error: MastraError) -> bool:
+    """Whether an id was there: another writer's, or our own, when the answer to the first try was lost."""
+    return getattr(error.__cause__, "sqlstate", None) == _TAKEN
 
 
 def _refuse(batch: Batch, rows: Sequence[Any], resource_id: str | None) -> None:
