@@ -6,14 +6,15 @@ import math
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument
 
-__all__ = ["pack", "unpack"]
+__all__ = ["pack", "pack_all", "unpack"]
 
 _LITTLE = sys.byteorder == "little"
+_BLOCK = 512
 SPARSE_LIMIT = 16_000
 SPARSE_INDEXED_LIMIT = 1_000
 
@@ -52,6 +53,31 @@ def pack(value: object, kind: str, dimension: int, *, metric: str, label: str, i
     return struct.pack(">HH", dimension, 0) + numbers.tobytes()
 
 
+def pack_all(
+    vectors: Iterable[object], kind: str, dimension: int, *, metric: str, label: str, indexed: bool = True
+) -> Iterator[bytes]:
+    """The binary forms of many vectors; the label is followed by the position, `vectors[7]`."""
+    whole = kind == "vector" and getattr(getattr(vectors, "dtype", None), "char", None) == "f"
+    if not whole or getattr(vectors, "shape", ())[1:] != (dimension,):
+        for position, vector in enumerate(vectors):
+            where = f"{label}[{position}]"
+            yield pack(vector, kind, dimension, metric=metric, label=where, indexed=indexed)
+        return
+    # An array of floats is packed by the block; one in which something is wrong, row by row for its words.
+    array: Any = vectors
+    head, size = struct.pack(">HH", dimension, 0), 4 * dimension
+    for start in range(0, len(array), _BLOCK):
+        block = array[start : start + _BLOCK]
+        fine = math.isfinite(float(block.sum(dtype="f8")))
+        if not fine or (metric == "cosine" and not block.any(axis=1).all()):
+            for position, vector in enumerate(block, start):
+                yield pack(vector, kind, dimension, metric=metric, label=f"{label}[{position}]")
+            continue
+        data = block.astype(">f4").tobytes()
+        for at in range(0, len(data), size):
+            yield head + data[at : at + size]
+
+
 def unpack(data: bytes | memoryview, kind: str) -> list[float] | dict[int, float]:
     """The numbers of a vector's binary form; of a sparse one, a mapping from position to value."""
     view = memoryview(data)
@@ -69,8 +95,7 @@ def unpack(data: bytes | memoryview, kind: str) -> list[float] | dict[int, float
 
 def _floats(value: object, label: str) -> array[float]:
     """The value as C floats; a copy, free to be changed."""
-    dtype = getattr(value, "dtype", None)
-    if dtype is not None and str(dtype) == "float32" and hasattr(value, "tobytes"):
+    if getattr(getattr(value, "dtype", None), "char", None) == "f":  # numpy's name of a C float
         if getattr(value, "ndim", 1) != 1:
             raise _not_numbers(value, label)
         numbers = array("f")

@@ -17,6 +17,7 @@ __all__ = ["Index", "checked_name", "checked_schema", "from_catalogue"]
 # Of the schema `mastra`: an index is a table, and may not be one of these.
 ENGINE_TABLES = {
     "alembic_version", "entity", "message", "records", "sync_run", "thread", "tool_result", "vector_follower",
+    "vector_skipped",
 }  # fmt: skip
 
 

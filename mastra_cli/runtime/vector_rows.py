@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from mastra_cli.errors import InvalidArgument
 from mastra_cli.runtime import batches, identity
-from mastra_cli.runtime.embeddings import pack
+from mastra_cli.runtime.embeddings import pack_all
 from mastra_cli.runtime.models_vector import Hnsw
 from mastra_cli.runtime.vector_index import Index
 
@@ -31,6 +31,10 @@ __all__ = [
 COPY_START = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END = b"\xff\xff"
 _BLOCK = 256 * 1024
+# The number of fields, `n` as int8, the length of the id; a length; the length of a jsonb, and its version.
+_HEAD = struct.Struct(">hiqi").pack
+_LENGTH = struct.Struct(">i").pack
+_JSONB = struct.Struct(">ib").pack
 _END = object()
 
 
@@ -80,34 +84,44 @@ class Source:
         """The rows from the first on; `InvalidArgument` names the position of one that can not be stored."""
         made, self.ids = self.ids, []
         index = self._index
-        indexed = isinstance(index.config, Hnsw)
-        streams = {name: iter(value) for name, value in self._given.items() if value is not None}
-        position = 0
-        while True:
-            items = {name: next(stream, _END) for name, stream in streams.items()}
-            ended = [name for name, item in items.items() if item is _END]
-            if len(ended) == len(items):
-                return
-            if ended:
-                raise InvalidArgument(
-                    f"one item a vector is needed, and {ended[0]} ends at {position}; nothing was written"
-                )
-            if "ids" in items:
-                id = identity.checked(items["ids"], f"ids[{position}]")
+        packed_vectors = pack_all(
+            self._given["vectors"],
+            index.kind,
+            index.dimension,
+            metric=index.metric,
+            label="vectors",
+            indexed=isinstance(index.config, Hnsw),
+        )
+        others = {"ids", "metadata", "documents"}
+        streams = {name: iter(self._given[name]) for name in others if self._given[name] is not None}
+        given_ids, metadata, documents = map(streams.get, ("ids", "metadata", "documents"))
+        keep = self.ids.append
+        for position, packed in enumerate(packed_vectors):
+            if given_ids is not None:
+                id = _checked_id(self._next(given_ids, "ids", position), position)
             else:
                 id = made[position] if position < len(made) else new_id()
-            packed = pack(
-                items["vectors"],
-                index.kind,
-                index.dimension,
-                metric=index.metric,
-                label=f"vectors[{position}]",
-                indexed=indexed,
+            text, document = "{}", None
+            if metadata is not None:
+                text = metadata_text(self._next(metadata, "metadata", position), f"metadata[{position}]")
+            if documents is not None:
+                document = self._document(self._next(documents, "documents", position), position)
+            keep(id)
+            yield Row(id, packed, text, document)
+        for name, stream in streams.items():
+            if next(stream, _END) is not _END:
+                raise InvalidArgument(
+                    f"one item a vector is needed; there are more {name} than the {len(self.ids):,} vectors; "
+                    "nothing was written"
+                )
+
+    def _next(self, stream: Iterator[Any], name: str, position: int) -> Any:
+        item = next(stream, _END)
+        if item is _END:
+            raise InvalidArgument(
+                f"one item a vector is needed, and {name} ends at {position}; nothing was written"
             )
-            metadata = metadata_text(items.get("metadata"), f"metadata[{position}]")
-            self.ids.append(id)
-            yield Row(id, packed, metadata, self._document(items.get("documents"), position))
-            position += 1
+        return item
 
     def _document(self, document: object, position: int) -> str | None:
         if document is None:
@@ -146,27 +160,30 @@ def blocks(rows: Iterable[Row]) -> Iterator[bytes]:
     size = 0
     for number, (id, packed, metadata, document) in enumerate(rows):
         key, json = id.encode(), metadata.encode()
+        text = b"" if document is None else document.encode()
         parts += (
-            struct.pack(">hiqi", 5, 8, number, len(key)),
+            _HEAD(5, 8, number, len(key)),
             key,
-            struct.pack(">i", len(packed)),
+            _LENGTH(len(packed)),
             packed,
-            # jsonb: a version, then the text.
-            struct.pack(">ib", len(json) + 1, 1),
+            _JSONB(len(json) + 1, 1),
             json,
+            _LENGTH(-1 if document is None else len(text)),
+            text,
         )
-        if document is None:
-            parts.append(b"\xff\xff\xff\xff")
-        else:
-            text = document.encode()
-            parts += (struct.pack(">i", len(text)), text)
-            size += len(text)
-        size += len(packed) + len(json) + len(key) + 30
+        size += len(packed) + len(json) + len(key) + len(text) + 31
         if size >= _BLOCK:
             yield b"".join(parts)
             parts, size = [], 0
     if parts:
         yield b"".join(parts)
+
+
+def _checked_id(id: object, position: int) -> str:
+    # The quick look: most ids are plain.
+    if type(id) is str and 0 < len(id) <= identity.MAX_BYTES and id.isascii() and "\0" not in id:
+        return id
+    return identity.checked(id, f"ids[{position}]")
 
 
 def metadata_text(metadata: object, label: str) -> str:
