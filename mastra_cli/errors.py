@@ -21,6 +21,7 @@
     │   ├── PermissionDenied
     │   ├── ReadOnly
     │   ├── DeadlineExceeded
+    │   ├── EmbedderFailed
     │   ├── OutcomeUnknown
     │   ├── ScorerFailed
     │   └── DatabaseFailed
@@ -64,6 +65,7 @@ __all__ = [
     "DeadlineExceeded",
     "DockerConfigInvalid",
     "DockerConfigUnsupported",
+    "EmbedderFailed",
     "EntityExists",
     "EntityNotFound",
     "EnvFileRefused",
@@ -217,6 +219,10 @@ class DeadlineExceeded(MastraError):
 
 class OutcomeUnknown(MastraError):
     """The connection was lost at COMMIT and the outcome could not be found out."""
+
+
+class EmbedderFailed(MastraError):
+    """An embedder raised whatever it was given, or its answers can not be used."""
 
 
 class ScorerFailed(MastraError):

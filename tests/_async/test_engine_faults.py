@@ -122,7 +122,7 @@ async def test_a_lone_statement_whose_answer_is_lost_is_repeated(
 ) -> None:
     async with PostgresEngine(url=database) as engine:
         entity = await engine.create_entity(name="x", connection_id="c")
-        losing(monkeypatch, "WITH patience", before=False)
+        losing(monkeypatch, "WITH locked", before=False)
         result = await engine.upsert_records(entity_id=entity.id, records=[RecordInput("a", {"x": 1})])
         assert result.received == 1
         [change] = (await engine.changes(entity_id=entity.id)).items
@@ -134,7 +134,7 @@ async def test_a_lone_write_that_can_not_be_repeated_is_outcome_unknown(
 ) -> None:
     async with PostgresEngine(url=database) as engine:
         entity = await engine.create_entity(name="x", connection_id="c")
-        losing(monkeypatch, "WITH patience", before=False, times=10**6)
+        losing(monkeypatch, "WITH locked", before=False, times=10**6)
         with pytest.raises(OutcomeUnknown, match="whether it took effect could not be found out"):
             await engine.upsert_records(entity_id=entity.id, records=[RecordInput("a", {})], timeout=0.5)
 

@@ -122,7 +122,7 @@ def test_a_lone_statement_whose_answer_is_lost_is_repeated(
 ) -> None:
     with SyncPostgresEngine(url=database) as engine:
         entity = engine.create_entity(name="x", connection_id="c")
-        losing(monkeypatch, "WITH patience", before=False)
+        losing(monkeypatch, "WITH locked", before=False)
         result = engine.upsert_records(entity_id=entity.id, records=[RecordInput("a", {"x": 1})])
         assert result.received == 1
         [change] = (engine.changes(entity_id=entity.id)).items
@@ -134,7 +134,7 @@ def test_a_lone_write_that_can_not_be_repeated_is_outcome_unknown(
 ) -> None:
     with SyncPostgresEngine(url=database) as engine:
         entity = engine.create_entity(name="x", connection_id="c")
-        losing(monkeypatch, "WITH patience", before=False, times=10**6)
+        losing(monkeypatch, "WITH locked", before=False, times=10**6)
         with pytest.raises(OutcomeUnknown, match="whether it took effect could not be found out"):
             engine.upsert_records(entity_id=entity.id, records=[RecordInput("a", {})], timeout=0.5)
 

@@ -45,14 +45,14 @@ def at_once(work: Any, count: int = WRITERS) -> list[BaseException]:
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "serializable"])
-@pytest.mark.parametrize("size", [KEYS, 700], ids=["few", "many"])
+@pytest.mark.parametrize("size", [1, KEYS, 700], ids=["one", "few", "many"])
 def test_sixteen_writers_of_one_entity_leave_one_row_a_key_and_a_feed_without_gaps(
     database: str, isolation: str, size: int
 ) -> None:
     name = database.rpartition("/")[2]
     with psycopg.connect(database, autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'".encode())
-    rounds = 4 if size == KEYS else 1
+    rounds = {1: 10, KEYS: 4, 700: 1}[size]
     results: list[UpsertResult] = []
     seen: list[Change] = []
     done = threading.Event()
@@ -225,16 +225,18 @@ def test_a_sync_without_changes_writes_next_to_no_wal(database: str) -> None:
 def test_a_sync_of_100000_without_changes_writes_next_to_no_wal(database: str) -> None:
     first, again = unchanged_wal(database, 100_000)
     print(f"WAL: first {first:,} bytes, again {again:,} bytes")
-    assert again < 200_000 < first
+    assert again < 1_000_000 < first
 
 
 MILLION = """
-    import resource, sys
+    import re, sys
+    from pathlib import Path
     from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
     count = int(sys.argv[2])
     with SyncPostgresEngine(url=sys.argv[1]) as engine:
         engine.sync_records(name="warm", connection_id="c", records=[{"external_id": "a", "data": {}}])
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+        before = peak()
         result = engine.sync_records(
             name="docs", connection_id="c", delete_missing=True,
             records=({"external_id": f"r{n}", "data": {"n": n, "text": "x" * 100}} for n in range(count)),
@@ -242,7 +244,7 @@ MILLION = """
         assert result.created == count, result
         walked = sum(1 for _ in engine.iter_records(entity_name="docs", connection_id="c"))
         assert walked == count
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        print(peak() - before)
 """
 
 

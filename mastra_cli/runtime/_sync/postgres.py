@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import TupleRow
 
 from mastra_cli.errors import PermissionDenied
+from mastra_cli.runtime import identity
 from mastra_cli.runtime._sync.engine import SyncMastraEngine
 from mastra_cli.runtime._sync.session import Connected, Pool
 from mastra_cli.runtime._sync.store import Counts, Feed, Source
@@ -115,19 +116,24 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
             with in_turn():
                 return self._pool.transaction(bulk, timeout=clock)
         rows = batch.settle(mode).rows
-        params = {
+        params: dict[str, Any] = {
             "entity_id": entity_id,
             "patience": patience(clock),
             "merge": mode == "merge",
-            "external_ids": [row.external_id for row in rows],
-            "entity_types": [row.entity_type for row in rows],
-            "data": [row.data for row in rows],
         }
+        if len(rows) == 1:
+            statement = RECORDS["merge_one"]
+            params |= rows[0]._asdict() | {"id": identity.record_id(entity_id, rows[0].external_id)}
+        else:
+            statement = RECORDS["merge"]
+            params["external_ids"] = [row.external_id for row in rows]
+            params["entity_types"] = [row.entity_type for row in rows]
+            params["data"] = [row.data for row in rows]
         with in_turn():
-            done = self._pool.row(RECORDS["merge"], params, timeout=clock, writes=True)
+            done = self._pool.row(statement, params, timeout=clock, writes=True)
             if done is not None and not done[0]:
                 # Another writer came between: in line, then.
-                done = self._locked(entity_id, RECORDS["merge"], params, clock)
+                done = self._locked(entity_id, statement, params, clock)
         return Counts(done[1], done[2], 0, len(rows)) if done else None
 
     def _sync(

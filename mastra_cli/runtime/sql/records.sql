@@ -6,10 +6,53 @@ SELECT id, entity_id, external_id, entity_type, data, created_at, updated_at, de
 FROM mastra.records
 WHERE entity_id = %(entity_id)s AND external_id = %(external_id)s AND deleted_at IS NULL
 
+-- name: merge_one
+-- One record in one statement and one round trip: lock the entity, compare, insert or update, move the counter. All
+-- of it sees one snapshot, which may be older than the lock: when another writer came between, the counter has
+-- moved since (`fresh` is false), and nothing is done.
+WITH locked AS MATERIALIZED (
+    SELECT e.name, e.version, e.updated_at
+    FROM mastra.entity AS e
+    WHERE e.id = %(entity_id)s AND pg_catalog.set_config('lock_timeout', %(patience)s, true) IS NOT NULL
+    FOR NO KEY UPDATE OF e
+), seen AS (
+    SELECT locked.version + 1 AS version, greatest(pg_catalog.clock_timestamp(), locked.updated_at) AS now,
+           locked.version = (SELECT e.version FROM mastra.entity AS e WHERE e.id = %(entity_id)s) AS fresh,
+           coalesce(%(entity_type)s::text, locked.name) AS entity_type,
+           stored.external_id IS NOT NULL AND stored.deleted_at IS NULL AS live,
+           CASE WHEN %(merge)s::boolean AND stored.deleted_at IS NULL AND stored.data IS NOT NULL
+                THEN stored.data || %(data)s::jsonb ELSE %(data)s::jsonb END AS data,
+           stored.data AS old_data, stored.entity_type AS old_type
+    FROM locked
+    LEFT JOIN mastra.records AS stored
+        ON stored.entity_id = %(entity_id)s AND stored.external_id = %(external_id)s
+), judged AS MATERIALIZED (
+    SELECT version, now, fresh, entity_type, data, live,
+           fresh AND (NOT live OR data <> old_data OR entity_type <> old_type) AS changed
+    FROM seen
+), put AS (
+    INSERT INTO mastra.records AS stored
+        (entity_id, external_id, id, entity_type, data, version, created_version, created_at, updated_at)
+    SELECT %(entity_id)s, %(external_id)s, %(id)s, entity_type, data, version, version, now, now
+    FROM judged
+    WHERE changed
+    ON CONFLICT (entity_id, external_id) DO UPDATE
+    SET entity_type = excluded.entity_type, data = excluded.data, version = excluded.version,
+        created_version = CASE WHEN stored.deleted_at IS NULL
+                               THEN stored.created_version ELSE excluded.created_version END,
+        created_at = CASE WHEN stored.data IS NULL THEN excluded.created_at ELSE stored.created_at END,
+        updated_at = excluded.updated_at, deleted_at = NULL
+), moved AS (
+    UPDATE mastra.entity AS e
+    SET version = judged.version, updated_at = judged.now
+    FROM judged
+    WHERE e.id = %(entity_id)s AND judged.changed
+)
+SELECT fresh, (changed AND NOT live)::int, (changed AND live)::int
+FROM judged
+
 -- name: merge
--- A few records in one statement and one round trip: lock the entity, compare, insert the new, update the changed,
--- move the counter. All of it sees one snapshot, which may be older than the lock: when another writer came
--- between, the counter has moved since (`fresh` is false), and nothing is done.
+-- A few records in the same way.
 WITH patience AS MATERIALIZED (
     SELECT pg_catalog.set_config('lock_timeout', %(patience)s, true)
 ), locked AS MATERIALIZED (
