@@ -1,9 +1,9 @@
 """Every block of code in README.md is run, in order, in one project directory.
 
 `console` blocks: each `$ ` line is run by a shell, and what it prints must be what stands below it; figures
-and ids may differ, and a line `...` stands for any lines. `python` blocks run as one program each, or are the
-file that their first line names (`# app.py`). `sh` blocks are the two install commands: tests/test_wheel.py runs
-the first, `.ci/run` the second. `yaml` must parse.
+and ids may differ, a line `...` stands for any lines, and `...` at a line's end for its rest. `python` blocks
+run as one program each, or are the file that their first line names (`# app.py`). `sh` blocks are the two
+install commands: tests/test_newcomer.py runs the first, `.ci/run` the second. `yaml` must parse.
 """
 
 from __future__ import annotations
@@ -69,11 +69,12 @@ def pattern(expected: str) -> re.Pattern[str]:
         if row.strip() == "...":
             rows.append(r"(?:.*\n)*?")
             continue
-        literal = re.escape(row)
+        tail = ".*" if row.endswith(" ...") else " *"
+        literal = re.escape(row.removesuffix("...").rstrip())
         literal = re.sub(r"[0-9a-f]{8,}", "[0-9a-f]+", literal)
         literal = re.sub(r"\d+(?:\\\.\d+|,\d+)*", r"[\\d.,]+", literal)
         literal = re.sub(r"(?:\\ ){2,}", r" +", literal)
-        rows.append(literal + r" *\n")
+        rows.append(f"{literal}{tail}\\n")
     return re.compile("".join(rows))
 
 

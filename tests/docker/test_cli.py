@@ -203,8 +203,9 @@ def test_with_force_the_other_provider_takes_over_and_the_data_stays(project: Pa
 def test_an_engine_that_does_not_answer_is_exit_4(
     place: Path, mastra: Mastra, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:  # fmt: skip
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{place}/none.sock")
-    result = mastra("add", "--provider", "docker", "--json")
+    with monkeypatch.context() as patch:
+        patch.setenv("DOCKER_HOST", f"unix://{place}/none.sock")
+        result = mastra("add", "--provider", "docker", "--json")
     assert (result.code, result.document["error"]["code"]) == (4, "no_engine")
     assert list(place.iterdir()) == []
 
