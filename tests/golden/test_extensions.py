@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import types
 from collections.abc import Iterator
@@ -54,7 +53,6 @@ def url() -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("style", get_args(Style))
 def test_their_values_are_text_and_go_through_the_models_and_back(style: Style, url: str) -> None:
-    assert importlib.util.find_spec("msgspec")
     schema = read_schema(url, Selection())
     # What an extension made (spatial_ref_sys, pg_stat_statements) is not ours to model.
     assert [str(table.name) for table in schema.tables] == ["public.place"]
@@ -97,3 +95,16 @@ def test_their_values_are_text_and_go_through_the_models_and_back(style: Style, 
         ).fetchone()
         assert again == row
         connection.rollback()
+
+
+@pytest.mark.slow
+def test_a_nondeterministic_collation_makes_no_literal(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            """CREATE COLLATION ext.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+            CREATE SCHEMA blind; CREATE TABLE blind.t (n text COLLATE ext.blind CHECK (n IN ('a')), m text CHECK (m IN ('a')));
+            INSERT INTO blind.t VALUES ('A', 'a');"""
+        )
+    text = render(read_schema(url, Selection(("blind",)))).text
+    assert "n: str | None" in text
+    assert 'm: Literal["a"] | None' in text

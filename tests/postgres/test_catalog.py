@@ -56,18 +56,6 @@ def test_a_role_that_owns_nothing_and_may_read_nothing_sees_the_same(
     assert read_schema(stranger, Selection()) == read_schema(empty_database, Selection())
 
 
-def test_a_nondeterministic_collation_makes_no_literal(empty_database: str) -> None:
-    execute(
-        empty_database,
-        """CREATE COLLATION public.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-        CREATE TABLE public.t (n text COLLATE public.blind CHECK (n IN ('a')), m text CHECK (m IN ('a')));
-        INSERT INTO public.t VALUES ('A', 'a');""",
-    )
-    text = render(read_schema(empty_database, Selection())).text
-    assert "n: str | None" in text
-    assert 'm: Literal["a"] | None' in text
-
-
 def test_a_domains_default_makes_a_column_optional(empty_database: str) -> None:
     execute(
         empty_database,
