@@ -7,7 +7,7 @@ nox.options.sessions = ["tests", "types", "lint", "layers", "wheel"]
 nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-GROUPS = {name: nox.project.dependency_groups(PYPROJECT, name) for name in ("tests", "lint")}
+GROUPS = {name: nox.project.dependency_groups(PYPROJECT, name) for name in ("tests", "models", "lint")}
 
 
 @nox.session
@@ -22,7 +22,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """The cases that take minutes: kills by the hundred, large tables."""
-    session.install("-e", ".", *GROUPS["tests"])
+    session.install("-e", ".", *GROUPS["tests"], *GROUPS["models"])
     session.run(
         "pytest", "-n", "2", "-m", "slow and not docker and not bench", "--timeout", "900", *session.posargs
     )
