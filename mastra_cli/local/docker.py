@@ -11,7 +11,6 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from mastra_cli.errors import ContainerFailed, NoEngine
 from mastra_cli.local import compose
 from mastra_cli.local import docker_objects as objects
 from mastra_cli.local.compose_schema import ServiceConfig
@@ -24,7 +23,7 @@ from mastra_cli.local.provider import Kept, ProviderName, Running, Service, Stop
 from mastra_cli.local.reporter import Reporter
 from mastra_cli.settings import URL_NAMES, environment, read_env_file
 
-__all__ = ["DockerProvider", "answers", "find_engine", "publisher"]
+__all__ = ["DockerProvider", "answers", "find_engine"]
 
 
 class DockerProvider:
@@ -254,15 +253,3 @@ def _sizes(client: Client) -> dict[str, int]:
         return {}
     sizes: dict[str, int] = {v["Name"]: (v.get("UsageData") or {"Size": -1})["Size"] for v in volumes}
     return {name: size for name, size in sizes.items() if size >= 0}
-
-
-def publisher(port: int) -> str | None:
-    """`container NAME`: the running container that publishes `port` of this machine."""
-    try:
-        with translated():
-            for container in find_engine().api.containers():
-                if any(p.get("PublicPort") == port for p in container["Ports"]):
-                    return f"container {name_of(container)}"
-    except (NoEngine, ContainerFailed):
-        pass
-    return None

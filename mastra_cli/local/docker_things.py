@@ -12,10 +12,10 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from mastra_cli.errors import DockerConfigInvalid, ProjectNameTaken
+from mastra_cli.errors import ContainerFailed, DockerConfigInvalid, NoEngine, ProjectNameTaken
 from mastra_cli.local import docker_objects as objects
 from mastra_cli.local.compose_schema import Config
-from mastra_cli.local.docker_engine import Client
+from mastra_cli.local.docker_engine import Client, find_engine, translated
 from mastra_cli.local.project import Project
 
 # The name of a container that waits for its successor to be ready, as Compose makes it.
@@ -191,3 +191,15 @@ def same_folder(one: str, other: Path) -> bool:
 def is_anonymous(volume: str) -> bool:
     """Whether the engine made up a volume's name."""
     return re.fullmatch(r"[0-9a-f]{64}", volume) is not None
+
+
+def publisher(port: int) -> str | None:
+    """`container NAME`: the running container that publishes `port` of this machine."""
+    try:
+        with translated():
+            for container in find_engine().api.containers():
+                if any(p.get("PublicPort") == port for p in container["Ports"]):
+                    return f"container {name_of(container)}"
+    except (NoEngine, ContainerFailed):
+        pass
+    return None

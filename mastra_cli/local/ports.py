@@ -54,8 +54,8 @@ def who_holds(port: int) -> str | None:
     process = _process(port) if Path("/proc/net/tcp").exists() else _process_by_lsof(port)
     name = process.partition("(")[2] if process else ""
     if not process or not process.startswith("process") or name.startswith(_FORWARDERS):
-        # Late: the docker room asks this one too.
-        from mastra_cli.local.docker import publisher
+        # Late: the SDK takes its time to load.
+        from mastra_cli.local.docker_things import publisher
 
         return publisher(port) or process
     return process
