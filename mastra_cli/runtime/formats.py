@@ -66,6 +66,13 @@ def read_all(messages: Any) -> list[Message]:
 
 def read(item: Any) -> list[Message]:
     """The messages that one given thing stands for."""
+    try:
+        return _read(item)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # not what its keys promise
+        raise InvalidArgument(f"this is no message: {_shown(item)}", hint=f"{error!r}") from error
+
+
+def _read(item: Any) -> list[Message]:
     if isinstance(item, Message):
         content = _content(item.content)
         return _checked(item if content is item.content else replace(item, content=content))
@@ -75,15 +82,14 @@ def read(item: Any) -> list[Message]:
         case _:
             plain = _plain(item)
     if not isinstance(plain, Mapping):
-        shown = repr(item)
         raise InvalidArgument(
-            f"this is no message: {shown[:_SHOWN]}{'...' if len(shown) > _SHOWN else ''}",
+            f"this is no message: {_shown(item)}",
             hint='a message is a Message, or a dict such as {"role": "user", "content": "..."}',
         )
     given = cast("Mapping[str, Any]", plain)
     if formats_openai.is_completion(given):
-        return read(formats_openai.only_choice(given))
-    role = ROLES.get(given.get("role"))  # pyright: ignore[reportArgumentType]
+        return _read(formats_openai.only_choice(given))
+    role = ROLES.get(str(given.get("role")))
     if role is None:
         raise InvalidArgument(
             f"the role of a message must be user, assistant, system or tool, and is {given.get('role')!r}"
@@ -173,10 +179,27 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict | list | str) or value is None:
         return cast(Any, value)
     dump = getattr(value, "model_dump", None)
-    return dump() if callable(dump) else value
+    if not callable(dump):
+        return value
+    try:
+        return dump(exclude_none=True)
+    except TypeError:
+        return dump()
+
+
+def _shown(item: Any) -> str:
+    shown = repr(item)
+    return shown[:_SHOWN] + "..." if len(shown) > _SHOWN else shown
+
+
+# What a part of a type must hold: one of these, a str.
+_NEEDS = {"text": ("text",), "refusal": ("refusal",), "image": ("image",), "file": ("data", "file_id")}
 
 
 def _check_part(part: Part) -> None:
+    needs = _NEEDS.get(part["type"])
+    if needs and not any(isinstance(part.get(name), str) for name in needs):
+        raise InvalidArgument(f"a part of type {part['type']} needs {' or '.join(needs)}, a str")
     if part["type"] not in ("tool-call", "tool-result"):
         return
     if not isinstance(part.get("tool_call_id"), str) or not part["tool_call_id"]:

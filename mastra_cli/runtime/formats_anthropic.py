@@ -10,7 +10,7 @@ from typing import Any, cast
 from mastra_cli.runtime.parts import (
     Part,
     as_text,
-    is_parts,
+    is_blocks,
     is_url,
     media_type_of,
     result_text,
@@ -22,10 +22,16 @@ __all__ = ["read_part", "write"]
 
 # The API wants a user to begin; a thread may begin with a greeting.
 OPENING = "(the conversation begins)"
-# Blocks which the API made and takes back as they are.
-_THEIRS = ("thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result", "search_result",
-           "container_upload", "code_execution_tool_result")  # fmt: skip
-_RESULT_BLOCKS = ("text", "image", "document", "search_result")
+# Blocks which the API made and takes back as they are, when they hold these.
+_THEIRS = {
+    "thinking": ("thinking", "signature"),
+    "redacted_thinking": ("data",),
+    "server_tool_use": ("id", "name"),
+    "web_search_tool_result": ("tool_use_id",),
+    "web_fetch_tool_result": ("tool_use_id",),
+    "code_execution_tool_result": ("tool_use_id",),
+    "container_upload": ("file_id",),
+}
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 
 
@@ -106,19 +112,18 @@ def _block(part: Part, role: str, ids: _Ids) -> Part | None:
         case "file":
             return _file(part) if role == "user" else _told(part)
         case kind if kind in _THEIRS and role == "assistant":
-            return part
+            return part if all(isinstance(part.get(name), str) for name in _THEIRS[kind]) else None
         case _:
             return None
 
 
 def _result(part: Part, ids: _Ids) -> Part:
     result = part.get("result")
-    blocks = result if is_parts(result) else []
-    theirs = bool(blocks) and all(block["type"] in _RESULT_BLOCKS for block in blocks)
+    blocks = result if is_blocks(result) else []
     block: Part = {
         "type": "tool_result",
         "tool_use_id": ids.of_result(part["tool_call_id"]),
-        "content": [_inner(inner) for inner in blocks] if theirs else result_text(result),
+        "content": [_inner(inner) for inner in blocks] or result_text(result),
     }
     return block | ({"is_error": True} if part.get("is_error") else {})
 

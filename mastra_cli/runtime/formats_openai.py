@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument
-from mastra_cli.runtime.parts import Part, as_text, as_url, is_parts, is_url, result_text, split_data_url
+from mastra_cli.runtime.parts import (
+    Part,
+    as_text,
+    as_url,
+    check_json,
+    is_blocks,
+    is_url,
+    result_text,
+    split_data_url,
+)
 from mastra_cli.runtime.steps import Step
 
 __all__ = ["is_completion", "only_choice", "read_message", "read_part", "write"]
@@ -64,7 +73,7 @@ def _call(part: Part) -> dict[str, Any]:
 
 def _result(part: Part) -> dict[str, Any]:
     result = part.get("result")
-    blocks = result if is_parts(result) else []
+    blocks = result if is_blocks(result) else []
     plain_text = bool(blocks) and all(block["type"] == "text" for block in blocks)
     return {
         "role": "tool",
@@ -174,7 +183,8 @@ def _arguments(text: Any) -> Any:
         return {} if text is None else text
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError):
+        check_json(value, "arguments")
+    except (ValueError, RecursionError, InvalidArgument):
         return text
     return cast(Any, value) if isinstance(value, dict) else text
 

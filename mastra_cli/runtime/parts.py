@@ -93,13 +93,26 @@ def as_text(value: Any) -> str:
 
 def result_text(result: Any) -> str:
     """A tool's result as text: strings and blocks of text as they are, other JSON as its text."""
-    if is_parts(result) and all(block["type"] in ("text", "image", "document") for block in result):
-        return "\n".join(_block_text(block) for block in result)
+    if is_blocks(result):
+        return "\n".join(
+            block["text"] if block["type"] == "text" else f"[{block['type']}]" for block in result
+        )
     return as_text(result)
 
 
-def _block_text(block: Part) -> str:
-    return as_text(block.get("text", "")) if block["type"] == "text" else f"[{block['type']}]"
+def is_blocks(result: Any) -> TypeGuard[list[Part]]:
+    """Whether a tool's result is made of blocks of text, images and documents, and not just any JSON."""
+    return is_parts(result) and bool(result) and all(map(_is_block, result))
+
+
+def _is_block(block: Part) -> bool:
+    match block:
+        case {"type": "text", "text": str()}:
+            return True
+        case {"type": "image", "image": str()} | {"type": "image" | "document", "source": {"type": str()}}:
+            return True
+        case _:
+            return False
 
 
 def search_text(message: Message) -> str | None:

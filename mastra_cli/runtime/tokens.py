@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from mastra_cli.errors import InvalidArgument
-from mastra_cli.runtime.parts import Part, as_text, is_parts, result_text
+from mastra_cli.runtime.parts import Part, as_text, is_blocks, result_text
 
 # What the providers ask for an image of full size; a counter of text can not look at it.
 IMAGE_TOKENS = 1_600
@@ -129,8 +129,8 @@ def _part_cost(part: Part, counter: Callable[[str], int]) -> int:
             return max(1, sum(_counted(text, counter) for text in texts if text))
         case "tool-result":
             result = part.get("result")
-            blocks = result if is_parts(result) else []
-            images = sum(IMAGE_TOKENS for block in blocks if block["type"] in ("image", "document"))
+            blocks = result if is_blocks(result) else []
+            images = sum(IMAGE_TOKENS for block in blocks if block["type"] != "text")
             text = result_text(result)
             return max(1, images + (_counted(text, counter) if text else 0))
         case "image":

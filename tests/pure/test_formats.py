@@ -16,8 +16,10 @@ from pydantic import TypeAdapter
 
 from mastra_cli.errors import InvalidArgument
 from mastra_cli.runtime.formats import FORMATS, read, read_all, write
+from mastra_cli.runtime.message_rows import Batch
 from mastra_cli.runtime.models_memory import Message
 from mastra_cli.runtime.parts import parts_of
+from mastra_cli.runtime.tokens import estimate_tokens
 from tests.memory_reference import threads, window
 
 OPENAI = TypeAdapter(list[ChatCompletionMessageParam])
@@ -372,9 +374,88 @@ def test_what_is_no_message_is_refused_with_its_place(given_: Any, words: str) -
 
 
 def test_a_message_without_content_has_an_empty_one() -> None:
-    assert [m.content for m in read_all([{"role": "user"}, {"role": "assistant", "content": None}])] == ["", ""]
+    assert [m.content for m in read_all([{"role": "user"}, {"role": "assistant", "content": None}])] == [
+        "",
+        "",
+    ]
 
 
 def test_an_unknown_format_is_refused_by_name() -> None:
     with pytest.raises(InvalidArgument, match="no such format: 'xml'"):
         write([], "xml")
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"type": "text", "text": 5}, "a part of type text needs text, a str"),
+        ({"type": "image", "url": "x"}, "a part of type image needs image, a str"),
+        ({"type": "file", "data": None}, "a part of type file needs data or file_id, a str"),
+        ({"type": "image_url", "image_url": {}}, "this is no message: {'role': 'user', 'content':"),
+    ],
+)
+def test_a_part_must_hold_what_its_type_says(part: dict, words: str) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        read({"role": "user", "content": [part]})
+    assert raised.value.message.startswith(words)
+
+
+def test_arguments_that_json_can_not_hold_stay_text() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "t", "arguments": '{"x": NaN}'}}
+    [message] = read({"role": "assistant", "tool_calls": [call]})
+    assert message.tool_call_args == ['{"x": NaN}']
+
+
+def test_a_tools_own_json_is_not_taken_for_blocks() -> None:
+    own = [{"type": "image", "width": 3}]
+    messages = talk(("user", "?"), ("assistant", [CALL]), ("tool", [{**RESULT, "result": own}]))
+    for format in ("openai", "anthropic"):
+        written, _ = write(messages, format)
+        shown = written[-1]["content"] if format == "openai" else written[-1]["content"][0]["content"]
+        assert json.loads(shown) == own
+
+
+keys = st.sampled_from(
+    ["type", "text", "image", "data", "source", "tool_call_id", "toolCallId", "id", "name", "toolName", "args", "url",
+     "input", "result", "output", "content", "state", "image_url", "file", "media_type", "mimeType", "tool_use_id",
+     "is_error", "custom", "function", "arguments", "toolInvocation", "input_audio", "refusal", "tool_name", "format"]
+)  # fmt: skip
+kinds = st.sampled_from(
+    ["text", "tool-call", "tool-result", "image", "file", "image_url", "tool_use", "tool_result", "document", "url",
+     "thinking", "reasoning", "tool-invocation", "step-start", "refusal", "base64", "input_audio", "custom", "own"]
+)  # fmt: skip
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=4), kinds)
+values = st.recursive(
+    scalars, lambda v: st.one_of(st.lists(v, max_size=3), st.dictionaries(keys, v, max_size=4)), max_leaves=8
+)
+wild = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "system", "tool"])},
+    optional={
+        "content": st.one_of(st.text(max_size=5), values, st.lists(st.builds(
+            lambda kind, rest: {**rest, "type": kind}, kinds, st.dictionaries(keys, values, max_size=5)), max_size=3)),
+        "tool_calls": values, "tool_call_id": scalars, "toolInvocations": values, "parts": values, "type": kinds,
+        "experimental_attachments": values, "tool_call_ids": values, "tool_names": values, "tool_call_args": values,
+    },
+)  # fmt: skip
+
+
+@given(st.lists(wild, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_anything_is_refused_or_can_be_written_in_every_format(given_: list[dict]) -> None:
+    messages = []
+    for item in given_:
+        try:
+            messages += read(item)
+        except InvalidArgument:
+            continue
+    thread = [
+        Message(str(n), "t", n, m.role, m.type, m.content, m.tool_call_ids, m.tool_call_args, m.tool_names)
+        for n, m in enumerate(messages, 1)
+    ]
+    Batch.of(thread, "t", estimate_tokens)
+    kept = window(thread, None, None)
+    for format in FORMATS[1:]:
+        json.dumps(write(thread, format)[0])
+        json.dumps(write(kept, format)[0])
+    check_openai(write(kept, "openai")[0])
+    check_anthropic(write(kept, "anthropic")[0])
