@@ -94,6 +94,8 @@ class Connections:
         opened, self._opened = self._opened, None
         if opened and opened.home == waiting.home():
             await self._emptied(opened)
+        elif opened:
+            _leave_behind(opened)
 
     async def __aenter__(self) -> Self:
         self._closed = False

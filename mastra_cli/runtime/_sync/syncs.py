@@ -7,7 +7,13 @@ import time
 import uuid
 from contextlib import suppress
 
-from mastra_cli.errors import InvalidArgument, InvalidCursor, MassDeletionRefused, MastraError
+from mastra_cli.errors import (
+    DatabaseUnreachable,
+    InvalidArgument,
+    InvalidCursor,
+    MassDeletionRefused,
+    MastraError,
+)
 from mastra_cli.runtime._sync.draining import Records, drain
 from mastra_cli.runtime._sync.store import Source, Store, checked, known, optional, pair, there, totals
 from mastra_cli.runtime.batches import Batch, checked_mode
@@ -59,12 +65,13 @@ class Syncs(Store):
         except Exception as error:
             with suppress(AttributeError):
                 error.run_id = source.run_id  # pyright: ignore[reportAttributeAccessIssue]
-            with suppress(MastraError):
+            if not isinstance(error, DatabaseUnreachable):
                 # Not at the price of the call's deadline, and not for long where it has none.
                 left = _NOTE if timeout is None else timeout - (time.monotonic() - source.began)
-                self._note_failure(
-                    id, source, _words(error), _status(error), min(_NOTE, max(0.1, left))
-                )
+                with suppress(MastraError):
+                    self._note_failure(
+                        id, source, _words(error), _status(error), min(_NOTE, max(0.1, left))
+                    )
             raise
         finally:
             source.batch.close()
