@@ -27,6 +27,8 @@ def test_a_migrated_database_has_the_engines_tables(database: str) -> None:
         "message",
         "tool_result",
         "working_memory",
+        "vector_follower",
+        "vector_skipped",
     }
 
 

@@ -1,0 +1,324 @@
+# Written by hand; its _sync twin is generated from it by `nox -s sync`.
+"""`RecordIndex`: an entity's records, searchable, in an index that follows them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from mastra_cli.errors import (
+    DeadlineExceeded,
+    InvalidArgument,
+    LockBusy,
+    MastraError,
+    VectorIndexNotFound,
+)
+from mastra_cli.runtime import answers, filters, timing
+from mastra_cli.runtime._async import waiting
+from mastra_cli.runtime._async.engine import MastraEngine
+from mastra_cli.runtime._async.mock import MockMastraEngine
+from mastra_cli.runtime._async.postgres import PostgresEngine
+from mastra_cli.runtime._async.record_embedding import Embedder, Embedding
+from mastra_cli.runtime._async.record_memory import RecordMemory
+from mastra_cli.runtime._async.record_refresh import Refresh
+from mastra_cli.runtime._async.record_search import Question, Search, Switched, gone
+from mastra_cli.runtime._async.record_store import LEASE, RecordStore, State, TakenOver, another_model
+from mastra_cli.runtime._async.record_table import RecordTable, two_databases
+from mastra_cli.runtime._async.store import pair
+from mastra_cli.runtime._async.vector import PgVector
+from mastra_cli.runtime.models import Record
+from mastra_cli.runtime.models_search import (
+    RecordHit,
+    RecordIndexStatus,
+    RefreshProgress,
+    RefreshResult,
+    SearchMode,
+)
+from mastra_cli.runtime.record_texts import Reader
+from mastra_cli.runtime.selection import whole
+from mastra_cli.runtime.timing import Clock, checked_timeout
+from mastra_cli.runtime.vector_index import checked_name
+
+__all__ = ["RecordIndex"]
+
+OnProgress = Callable[[RefreshProgress], Any]
+
+_MODES = ("hybrid", "vector", "keyword")
+# A switch waits a second at a time for the searches that run.
+_SWITCHES = 60
+
+
+class RecordIndex:
+    """An entity's records as embeddings in a vector index that follows them.
+
+    `vector` is a `PgVector` of the engine's database; None for `MockMastraEngine`, whose index is in memory.
+    `embedder` makes vectors of texts, sync or async; `model` is its name, which the stored vectors are bound
+    to. `text` is a dotted field, a list of them, or `(record) -> str | None` (None: not searchable);
+    `metadata` the fields that filters can ask for (default: all); `split` makes several texts of one.
+    `language` is that of the keywords: "simple" takes words as they are. A call of the embedder that takes
+    longer than `embedder_timeout` seconds has failed.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: MastraEngine,
+        vector: PgVector | None,
+        embedder: Embedder,
+        index_name: str,
+        entity_name: str,
+        connection_id: str,
+        text: str | Sequence[str] | Callable[[Record], str | None],
+        model: str | None = None,
+        metadata: Sequence[str] | None = None,
+        split: Callable[[str], Iterable[str]] | None = None,
+        batch_size: int = 64,
+        max_concurrency: int = 4,
+        language: str = "simple",
+        embedder_timeout: float = 60.0,
+        timeout: float = 30.0,
+    ) -> None:
+        if model is not None and not (isinstance(model, str) and model):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgument(f"model must be a non-empty str, and is {model!r:.60}")
+        self._embedder = _checked_embedder(embedder)
+        self._model = model
+        self._reader = Reader(text, split, metadata)
+        self._batch_size = whole(batch_size, "batch_size", least=1, most=10_000)
+        self._max_concurrency = whole(max_concurrency, "max_concurrency", least=1, most=1_000)
+        self._seconds = checked_timeout(embedder_timeout)
+        self._timeout = checked_timeout(timeout)
+        self._language = language
+        self._engine = engine
+        self._vector = vector
+        self._entity_id = pair(connection_id, entity_name)
+        self._store = self._store_of(checked_name(index_name, _schema(vector)))
+        # What a search embeds its question with: another embedder while, and after, an index is replaced.
+        self._embedders: dict[str, tuple[Embedder, str | None]] = {}
+        self._state: State | None = None
+
+    async def refresh(
+        self, on_progress: OnProgress | None = None, *, timeout: float | None = None
+    ) -> RefreshResult:
+        """Bring the index up to the entity's last change.
+
+        Can be killed at any instant: the next one goes on where it stood. One at a time works on an index,
+        others wait for it. `timeout` is for the whole; None: no end.
+        """
+        run = self._refresh(self._store, self._embedder, self._model, on_progress, timeout)
+        return await run.run()
+
+    async def search(
+        self,
+        query: str,
+        top_k: int = 10,
+        filter: filters.Filters | None = None,
+        mode: SearchMode = "hybrid",
+        min_score: float | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> list[RecordHit]:
+        """The best records, best first, one hit each, as they are now; never one that is deleted.
+
+        `filter` is over the record's data. `vector` finds by meaning, `keyword` by the words themselves,
+        `hybrid` by both.
+        """
+        answers.check(top_k=top_k, min_score=min_score)
+        answers.check_text(query)
+        if mode not in _MODES:
+            raise InvalidArgument(f"no such mode: {mode!r:.60}", hint=", ".join(_MODES))
+        node = filters.parse(filter)
+        self._reader.check_filter(node)
+        if not query.strip():
+            raise InvalidArgument("query is empty")
+        asked = Question(query, top_k, filter, node, mode, min_score)
+        clock = timing.clock(timeout, usual=self._timeout)
+        await self._store.check(clock)
+        state = self._state
+        while True:
+            if state is None or state.dimension is None:
+                looked = await self._store.lookup([], clock)
+                if looked is None:
+                    raise gone(self._store.index_name)
+                state = looked[0]
+                if state is None or state.dimension is None:
+                    # Nothing was ever embedded: there is nothing to find.
+                    return []
+            embedder, model = self._embedders.get(state.generation, (self._embedder, self._model))
+            if state.model != model:
+                self._state = None
+                raise another_model(self._store.index_name, state.model, model)
+            try:
+                hits = await Search(self._store, self._embedding(embedder), state, asked, clock).hits()
+            except Switched as switched:
+                if clock.left() <= 0:
+                    raise DeadlineExceeded(
+                        "the index was replaced again and again, until time was up"
+                    ) from None
+                state = self._state = switched.state
+                continue
+            self._state = state
+            return hits
+
+    async def status(self, *, timeout: float | None = None) -> RecordIndexStatus:
+        """How far the index has come, and how much it holds."""
+        clock = timing.clock(timeout, usual=self._timeout)
+        await self._store.check(clock)
+        looked = await self._store.lookup([], clock)
+        if looked is None:
+            raise gone(self._store.index_name)
+        state, vectors, records = looked[0], 0, 0
+        if state is not None and state.dimension is not None:
+            with suppress(VectorIndexNotFound):
+                vectors, records = await self._store.counts(clock)
+        version = state.version if state else 0
+        behind = await self._store.behind(version, clock)
+        return RecordIndexStatus(
+            version,
+            behind,
+            vectors,
+            records,
+            state.model if state else None,
+            state.refreshed_at if state else None,
+        )
+
+    async def rebuild(
+        self,
+        embedder: Embedder | None = None,
+        model: str | None = None,
+        on_progress: OnProgress | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> RefreshResult:
+        """Make a new index beside the old one, fill it, and switch to it in one transaction.
+
+        Searches go on meanwhile, in the old one until the switch. With a `model` one that was killed goes on
+        where it stood; without a name for it, it begins again.
+        """
+        embedder = self._embedder if embedder is None else _checked_embedder(embedder)
+        if model is None:
+            model = self._model
+        clock = timing.clock(timeout, usual=self._timeout, bulk=True)
+        beside = self._store_of(self._beside)
+        await beside.check(clock)
+        looked = await beside.lookup([], clock)
+        if looked is None:
+            raise gone(self._store.index_name)
+        there = looked[0]
+        if there is not None and (model is None or there.model != model):
+            # Left by a rebuild to something else.
+            await beside.drop([], clock)
+        run = self._refresh(beside, embedder, model, on_progress, timeout)
+        result = await run.run(hold=True)
+        try:
+            looked = await beside.lookup([], clock)
+            if looked is None or looked[0] is None:
+                raise TakenOver
+            self._embedders[looked[0].generation] = (embedder, model)
+            await self._switch(run.me, clock)
+        except TakenOver as error:
+            raise LockBusy(
+                f"another session has taken the rebuild of {self._store.index_name} over",
+                hint="look at status(); call rebuild() again if need be",
+            ) from error
+        finally:
+            with suppress(MastraError):
+                await beside.release(run.me, clock)
+        self._embedder, self._model, self._state = embedder, model, None
+        return result
+
+    async def _switch(self, me: str, clock: Clock) -> None:
+        for left in range(_SWITCHES, 0, -1):
+            try:
+                await self._store.replace(self._beside, me, clock)
+            except LockBusy:
+                # Searches that run are let through, and those that wait behind the switch.
+                if left == 1 or monotonic() >= clock.until:
+                    raise
+                await waiting.sleep(0.1)
+            else:
+                return
+
+    async def drop(self, *, timeout: float | None = None) -> None:
+        """Remove the index and its checkpoint; nothing when they are not there."""
+        clock = timing.clock(timeout, usual=self._timeout, bulk=True)
+        await self._store.check(clock)
+        await self._store.drop([self._beside], clock)
+        self._state = None
+
+    # -- its parts ----------------------------------------------------------------------------------------
+
+    @property
+    def _beside(self) -> str:
+        """The name of the index that is built to replace this one."""
+        name = self._store.index_name
+        return f"{name[:34]}_rebuild_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+    def _store_of(self, name: str) -> RecordStore:
+        store: RecordStore
+        if isinstance(self._engine, PostgresEngine):
+            if not isinstance(self._vector, PgVector):
+                raise InvalidArgument(
+                    f"vector must be a PgVector of the engine's database, and is {_kind(self._vector)}",
+                    hint="PgVector(pool=...), with the pool of the engine",
+                )
+            store = RecordTable(
+                self._vector, _pool(self._engine), self._entity_id, name, self._language, self._timeout
+            )
+        elif isinstance(self._engine, MockMastraEngine):
+            if self._vector is not None:
+                raise two_databases()
+            store = RecordMemory(self._engine, self._entity_id, name)
+        else:
+            raise InvalidArgument(
+                f"engine must be a PostgresEngine or a MockMastraEngine, and is {_kind(self._engine)}"
+            )
+        store.lease = self._seconds + LEASE
+        return store
+
+    def _embedding(self, embedder: Embedder) -> Embedding:
+        return Embedding(
+            embedder,
+            self._store.index_name,
+            batch_size=self._batch_size,
+            limit=self._max_concurrency,
+            seconds=self._seconds,
+        )
+
+    def _refresh(
+        self,
+        store: RecordStore,
+        embedder: Embedder,
+        model: str | None,
+        on_progress: OnProgress | None,
+        timeout: float | None,
+    ) -> Refresh:
+        return Refresh(
+            store,
+            self._reader,
+            self._embedding(embedder),
+            model=model,
+            limit=self._batch_size * self._max_concurrency,
+            on_progress=on_progress,
+            clock=timing.clock(timeout, usual=self._timeout, bulk=True),
+        )
+
+
+def _checked_embedder(embedder: Any) -> Embedder:
+    if not callable(embedder):
+        raise InvalidArgument(f"embedder must be a callable, texts to vectors, and is {_kind(embedder)}")
+    return embedder
+
+
+def _schema(vector: Any) -> str:
+    return vector._schema if isinstance(vector, PgVector) else "mastra"  # pyright: ignore[reportPrivateUsage]
+
+
+def _pool(engine: PostgresEngine) -> Any:
+    return engine._pool  # pyright: ignore[reportPrivateUsage]
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
