@@ -15,6 +15,7 @@ from mastra_cli.runtime.sql.vectors_search import EF_MAX, FEW
 from mastra_cli.runtime.vector_index import Index
 
 _LIMITS = {"top_k": 10_000, "ef": 1_000_000, "probes": 32_768, "rrf_k": 1_000_000, "sample": 10_000}
+_MANY = 1_000
 _EFFORTS = (40, 100, 200, 400)
 
 
@@ -31,6 +32,20 @@ def check(*, min_score: object = None, **numbers: object) -> None:
         isinstance(min_score, bool) or not isinstance(min_score, int | float) or math.isnan(min_score)
     ):
         raise InvalidArgument(f"min_score must be a number, and is {min_score!r}")
+
+
+def check_many(vectors: object) -> list[object]:
+    """Query vectors as a list, of a bounded length."""
+    if isinstance(vectors, (str, bytes)) or not isinstance(vectors, Iterable):
+        raise InvalidArgument(
+            f"query_vectors must be an iterable of vectors, and is {type(vectors).__name__}"
+        )
+    given = list(cast("Iterable[object]", vectors))
+    if len(given) > _MANY:
+        raise InvalidArgument(
+            f"query_vectors holds {len(given):,} vectors, and at most {_MANY:,} are allowed"
+        )
+    return given
 
 
 def check_text(text: object) -> None:

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import psycopg
 import pytest
 
-from mastra_cli.errors import InvalidArgument, VectorIndexNotFound
+from mastra_cli.errors import DeadlineExceeded, InvalidArgument, VectorIndexNotFound
 from mastra_cli.runtime import ranking
 from mastra_cli.runtime._async.vector import PgVector
 from mastra_cli.runtime.filters import parse
@@ -214,6 +215,38 @@ async def test_query_many_answers_each_in_one_round_trip(docs: PgVector, monkeyp
         assert [names(each) for each in many] == [names(each) for each in single]
         assert [each.short for each in many] == [each.short for each in single]
     assert await docs.query_many(index_name="docs", query_vectors=[]) == []
+
+
+async def test_what_query_many_can_not_be_asked(docs: PgVector) -> None:
+    assert await docs.query_many(index_name="docs", query_vectors=[]) == []
+    for wrong, words in [(7, "must be an iterable of vectors, and is int"), ([[1]] * 1_001, "at most 1,000 are allowed"),
+                         ([DATA.vectors[0], [1]], r"query_vectors\[1\] has 1 dimensions")]:  # fmt: skip
+        with pytest.raises(InvalidArgument, match=words):
+            await docs.query_many(index_name="docs", query_vectors=wrong)
+
+
+async def test_an_index_first_asked_while_empty_is_asked_by_its_index_later(
+    vector: PgVector, monkeypatch
+) -> None:
+    await vector.create_index(index_name="docs", dimension=2)
+    assert await vector.query(index_name="docs", query_vector=[1, 0]) == []
+    await vector.upsert(index_name="docs", vectors=[[1, i] for i in range(30)])
+    found = await vector.query(index_name="docs", query_vector=[1, 0])
+    assert (len(found), found.mode) == (10, "ann")
+
+
+async def test_a_call_ends_at_its_deadline(vector: PgVector, database: str) -> None:
+    await vector.create_index(index_name="docs", dimension=2)
+    with psycopg.connect(database) as holder:
+        holder.execute("LOCK TABLE mastra.docs")
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await vector.query(index_name="docs", query_vector=[1, 0], timeout=0.2)
+        with pytest.raises(DeadlineExceeded):
+            await vector.upsert(index_name="docs", vectors=[[1, 0]] * 60, timeout=0.2)
+        with pytest.raises(DeadlineExceeded):
+            await vector.delete_vector(index_name="docs", id="a", timeout=0.2)
+        assert time.monotonic() - began < 3
 
 
 async def test_namespaces_do_not_see_each_other(vector: PgVector, database: str) -> None:

@@ -179,33 +179,32 @@ def test_a_lost_connection_is_met_by_trying_again_when_the_input_can_be_read_aga
             self.sprung = False
 
         def __len__(self) -> int:
-            return 5_000
+            return 600
 
         def __getitem__(self, at: int) -> list[float]:
-            if at == 4_000 and not self.sprung:
+            if at == 500 and not self.sprung:
                 self.sprung = True
                 with psycopg.connect(database, autocommit=True) as admin:
                     admin.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                         "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
                     )
-            if at >= 5_000:
+            if at >= 600:
                 raise IndexError
             return [1.0, at, 1.0]
 
     ids = vector.upsert(index_name="docs", vectors=Trap())
-    assert len(ids) == len(stored(vector)) == 5_000
-    assert [each.vector[1] for each in vector.get(index_name="docs", ids=ids[::1000])] == [
+    assert len(ids) == len(stored(vector)) == 600
+    assert [each.vector[1] for each in vector.get(index_name="docs", ids=ids[::150])] == [
         0,
-        1000,
-        2000,
-        3000,
-        4000,
+        150,
+        300,
+        450,
     ]
     vector.truncate_index(index_name="docs")
     trap = Trap()
     with pytest.raises(DatabaseUnreachable, match="the vectors can not be read again; nothing was written"):
-        vector.upsert(index_name="docs", vectors=(trap[i] for i in range(5_000)))
+        vector.upsert(index_name="docs", vectors=(trap[i] for i in range(600)))
     assert stored(vector) == []
 
 

@@ -84,7 +84,7 @@ class PgVector(Builds):
         answers.check(top_k=top_k, min_score=min_score, ef=ef, probes=probes)
         condition = vectors.condition(filter)
         asked = Search(top_k, condition is not None, include_vector, ef, probes, exact)
-        given = list(query_vectors)
+        given = answers.check_many(query_vectors)
 
         async def work(index: Index) -> list[QueryResults]:
             space = checked_namespace(namespace, index)
@@ -229,15 +229,19 @@ class PgVector(Builds):
         *,
         explained: bool = False,
     ) -> list[tuple[Any, ...]]:
+        found = None
         if condition is None and vectors_search.uses_ann(index, asked) and index.name not in self._shared:
             statement = vectors_search.nearest(index, asked).fill(packed, space, None)
             found = await self._search(statement, clock)
             if len(found) == asked.top_k:
                 return await self._search(vectors_search.explained(statement), clock) if explained else found
-            if not found:
-                self._shared.add(index.name)
         statement = vectors_search.search(index, asked).fill(packed, space, condition)
-        return await self._search(vectors_search.explained(statement) if explained else statement, clock)
+        if explained:
+            return await self._search(vectors_search.explained(statement), clock)
+        answer = await self._search(statement, clock)
+        if found == [] and answer:
+            self._shared.add(index.name)
+        return answer
 
     async def _search(self, statement: Fragment, clock: Clock) -> list[tuple[Any, ...]]:
         try:

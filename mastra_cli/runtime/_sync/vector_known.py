@@ -48,7 +48,7 @@ class Known(Connected):
         super().__init__(url=connection_string, pool=pool, timeout=timeout)
         self._schema = checked_schema(schema)
         self._indexes: dict[str, tuple[Index, float]] = {}
-        # Those in which more than one namespace was met: they are not asked as if there were one.
+        # Those in which more than one namespace was met a moment ago: not asked as if there were but one.
         self._shared: set[str] = set()
         self._warned = False
 
@@ -63,6 +63,7 @@ class Known(Connected):
         return index
 
     def _found(self, name: str, clock: Clock) -> Index | None:
+        self._shared.discard(name)
         parameters = {"schema": self._schema, "name": name}
         row = self._pool.row(VECTOR["index"], parameters, timeout=clock)
         if row is None:
