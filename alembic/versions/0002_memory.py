@@ -22,7 +22,9 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX thread_resource_updated_idx ON mastra.thread (resource_id, updated_at, id)",
+    "CREATE INDEX thread_resource_created_idx ON mastra.thread (resource_id, created_at, id)",
     "CREATE INDEX thread_updated_idx ON mastra.thread (updated_at, id)",
+    "CREATE INDEX thread_created_idx ON mastra.thread (created_at, id)",
     # json, not jsonb: it keeps NUL, lone surrogates, big numbers and the order of keys.
     """
     CREATE TABLE mastra.message (

@@ -94,7 +94,7 @@ def fill(url: str, sizes: dict[str, int]) -> psycopg.Connection:
         connection.execute(FILL, {"id": id, "n": size})
     connection.execute(
         "INSERT INTO mastra.thread (id, resource_id, created_at, updated_at)"
-        " SELECT 'other-' || n, 'r' || n % 50, now(), now() FROM generate_series(1, 2000) AS n"
+        " SELECT 'other-' || n, 'r' || n % 2, now(), now() FROM generate_series(1, 2000) AS n"
     )
     connection.execute("VACUUM ANALYZE mastra.message")
     connection.execute("VACUUM ANALYZE mastra.thread")
@@ -158,6 +158,9 @@ def test_a_page_deep_in_a_thread_costs_what_the_first_one_costs(filled: psycopg.
         ("message", "delete", {"ids": ["middle-5001"], "thread_ids": ["middle"]}),
         ("thread", "list_updated", {"at": "infinity", "id": "z", "metadata": None, "limit": 51}),
         ("thread", "list_updated_of", {"at": "infinity", "id": "z", "metadata": None, "limit": 51, "resource_id": "r"}),
+        ("thread", "list_created", {"at": "infinity", "id": "z", "metadata": None, "limit": 51}),
+        ("thread", "list_created_of", {"at": "infinity", "id": "z", "metadata": None, "limit": 51, "resource_id": "r"}),
+        ("thread", "prune", {"moment": "2000-01-01", "batch": 100}),
         ("recall", "keyword", {"thread_id": "middle", "resource_id": None, "query": "word77 word78", "limit": 20}),
         ("recall", "around", {"thread_ids": ["middle"], "seqs": [5000], "before": 2, "after": 2}),
         ("tool_result", "get", {"thread_id": "middle", "tool_name": "t", "args_hash": "x"}),
@@ -171,6 +174,22 @@ def test_finding_reads_no_table_whole(
     filled.execute("RESET enable_seqscan")
     assert plan.scanned == set()
     assert plan.blocks < 400, plan.blocks
+
+
+@pytest.mark.parametrize("name", ["list_updated", "list_updated_of", "list_created", "list_created_of"])
+def test_a_page_deep_in_a_list_of_threads_costs_what_the_first_one_costs(
+    filled: psycopg.Connection, name: str
+) -> None:
+    params = {"id": "other-1000", "metadata": None, "limit": 21, "resource_id": "r1"}
+    plans = [
+        Plan(filled, statements("thread")[name], {**params, "at": at})
+        for at in (
+            "infinity",
+            filled.execute("SELECT created_at FROM mastra.thread WHERE id = 'other-1'").fetchone()[0],
+        )
+    ]
+    assert [plan.scanned for plan in plans] == [set(), set()]
+    assert all(plan.blocks <= 30 and plan.rows <= 22 for plan in plans), [(p.blocks, p.rows) for p in plans]
 
 
 RANGES = {
