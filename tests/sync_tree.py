@@ -11,7 +11,7 @@ import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TREES = (ROOT / "mastra_cli/runtime/_async", ROOT / "tests/_async")
+TREES = (ROOT / "mastra_cli/runtime/_async", ROOT / "mastra_cli/testing/_async", ROOT / "tests/_async")
 BY_HAND = {"waiting.py"}
 NAMES = {
     "_async": "_sync", "__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__",

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from mastra_cli.runtime._async.conformance_entities import EntityConformance
-from mastra_cli.runtime._async.conformance_queries import QueryConformance
-from mastra_cli.runtime._async.conformance_records import RecordConformance
-from mastra_cli.runtime._async.conformance_syncs import ChangeConformance, SyncConformance
 from mastra_cli.runtime._async.mock import MockMastraEngine
 from mastra_cli.runtime._async.postgres import PostgresEngine
+from mastra_cli.testing._async.entities import EntityConformance
+from mastra_cli.testing._async.queries import QueryConformance
+from mastra_cli.testing._async.records import RecordConformance
+from mastra_cli.testing._async.syncs import ChangeConformance, SyncConformance
 from tests.conftest import _drop
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from mastra_cli.runtime._sync.conformance_entities import EntityConformance
-from mastra_cli.runtime._sync.conformance_queries import QueryConformance
-from mastra_cli.runtime._sync.conformance_records import RecordConformance
-from mastra_cli.runtime._sync.conformance_syncs import ChangeConformance, SyncConformance
 from mastra_cli.runtime._sync.mock import SyncMockMastraEngine
 from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
+from mastra_cli.testing._sync.entities import EntityConformance
+from mastra_cli.testing._sync.queries import QueryConformance
+from mastra_cli.testing._sync.records import RecordConformance
+from mastra_cli.testing._sync.syncs import ChangeConformance, SyncConformance
 from tests.conftest import _drop
 
 

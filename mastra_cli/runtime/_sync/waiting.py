@@ -63,19 +63,33 @@ def gather(work: Callable[[T], R], items: Iterable[T], *, limit: int) -> list[R]
 
 
 def within(seconds: float | None, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """What `work` answers, or `TimeoutError` when that takes longer (its thread is then left to end by itself)."""
+    """What `work` answers, or `TimeoutError` when that takes longer.
+
+    Its thread is then left to end by itself; what it still brings, and can be closed, is closed.
+    """
     if seconds is None:
         return work(*args, **kwargs)
     future: Future[R] = Future()
 
     def run() -> None:
         try:
-            future.set_result(work(*args, **kwargs))
+            answer: Any = work(*args, **kwargs)
         except BaseException as error:
-            future.set_exception(error)
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+            return
+        if future.set_running_or_notify_cancel():
+            future.set_result(answer)
+        elif hasattr(answer, "close"):
+            answer.close()
 
     threading.Thread(target=run, name="mastra-within", daemon=True).start()
-    return future.result(seconds)
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        if future.cancel():
+            raise
+        return future.result()
 
 
 def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

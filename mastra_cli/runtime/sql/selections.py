@@ -23,7 +23,7 @@ _LIVE: LiteralString = "r.deleted_at IS NULL AND r.data IS NOT NULL"
 _KEPT: LiteralString = "r.data IS NOT NULL"
 
 
-@lru_cache(256)
+@lru_cache(64)
 def rendered(selection: Selection, indexed: frozenset[Path]) -> tuple[bytes, tuple[object, ...]]:
     """`select` as text, and its parameters; who asks the same again does not wait for it again."""
     query = select(selection, indexed)

@@ -13,9 +13,9 @@ from mastra_cli.errors import (
     MassDeletionRefused,
     RecordRejected,
 )
-from mastra_cli.runtime._sync.conformance import NAME, Conformance, data_of, ids, inputs
 from mastra_cli.runtime._sync.engine import SyncMastraEngine
 from mastra_cli.runtime.models import Change, Entity, RecordInput
+from mastra_cli.testing._sync.shared import NAME, Conformance, data_of, ids, inputs
 
 
 def told(changes: list[Change]) -> list[tuple[str, str]]:

@@ -11,9 +11,9 @@ import pytest
 
 from mastra_cli.errors import EntityExists, EntityNotFound, InvalidArgument, InvalidCursor
 from mastra_cli.runtime import identity
-from mastra_cli.runtime._async.conformance import NAME, Conformance, inputs
 from mastra_cli.runtime._async.engine import MastraEngine
 from mastra_cli.runtime.models import Entity
+from mastra_cli.testing._async.shared import NAME, Conformance, inputs
 
 BAD_IDS = ["", "a\0b", "\ud800", "x" * 1025, "é" * 513, None, 7, b"bytes"]
 UNKNOWN_IDS: list[Any] = ["0" * 32, "no-such", "", "'; DROP TABLE mastra.entity --", None, 3]

@@ -14,10 +14,10 @@ import pytest
 
 from mastra_cli.errors import EntityNotFound, InvalidArgument, RecordRejected
 from mastra_cli.runtime import identity
-from mastra_cli.runtime._sync.conformance import NAME, Conformance, data_of, ids, inputs
 from mastra_cli.runtime._sync.engine import SyncMastraEngine
 from mastra_cli.runtime.models import Entity, RecordInput, Rejection
 from mastra_cli.runtime.operands import canonical
+from mastra_cli.testing._sync.shared import NAME, Conformance, data_of, ids, inputs
 
 ODD_DATA: dict[str, Any] = {
     "empty": {},

@@ -13,24 +13,19 @@ mode; `SYNC_CONFORMANCE` is the same for the sync classes.
 
 from __future__ import annotations
 
-from mastra_cli.runtime._async.conformance_entities import EntityConformance
-from mastra_cli.runtime._async.conformance_queries import QueryConformance
-from mastra_cli.runtime._async.conformance_records import RecordConformance
-from mastra_cli.runtime._async.conformance_syncs import ChangeConformance, SyncConformance
-from mastra_cli.runtime._sync import (
-    conformance_entities,
-    conformance_queries,
-    conformance_records,
-    conformance_syncs,
-)
+from mastra_cli.testing._async.entities import EntityConformance
+from mastra_cli.testing._async.queries import QueryConformance
+from mastra_cli.testing._async.records import RecordConformance
+from mastra_cli.testing._async.syncs import ChangeConformance, SyncConformance
+from mastra_cli.testing._sync import entities, queries, records, syncs
 
 __all__ = ["CONFORMANCE", "SYNC_CONFORMANCE"]
 
 CONFORMANCE = (EntityConformance, RecordConformance, QueryConformance, SyncConformance, ChangeConformance)
 SYNC_CONFORMANCE = (
-    conformance_entities.EntityConformance,
-    conformance_records.RecordConformance,
-    conformance_queries.QueryConformance,
-    conformance_syncs.SyncConformance,
-    conformance_syncs.ChangeConformance,
+    entities.EntityConformance,
+    records.RecordConformance,
+    queries.QueryConformance,
+    syncs.SyncConformance,
+    syncs.ChangeConformance,
 )

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mastra_cli.errors import InvalidArgument, InvalidCursor
-from mastra_cli.runtime._async.conformance import NAME, Conformance, data_of, ids, inputs
 from mastra_cli.runtime._async.engine import MastraEngine
 from mastra_cli.runtime.filters import FilterCondition
 from mastra_cli.runtime.models import Entity, QueryOptions
 from mastra_cli.runtime.ordering import SortOrder
+from mastra_cli.testing._async.shared import NAME, Conformance, data_of, ids, inputs
 
 SHELF: dict[str, Any] = {
     "num": {"v": 1, "s": "Alpha", "tags": ["new", "old"], "o": {"k": 1, "l": [1, 2]}},
