@@ -94,7 +94,7 @@ def fill(url: str, sizes: dict[str, int]) -> psycopg.Connection:
         connection.execute(FILL, {"id": id, "n": size})
     connection.execute(
         "INSERT INTO mastra.thread (id, resource_id, created_at, updated_at)"
-        " SELECT 'other-' || n, 'r' || n % 2, now(), now() FROM generate_series(1, 2000) AS n"
+        " SELECT 'other-' || n, 'r' || n % 5, now(), now() FROM generate_series(1, 2000) AS n"
     )
     connection.execute("VACUUM ANALYZE mastra.message")
     connection.execute("VACUUM ANALYZE mastra.thread")
@@ -157,9 +157,9 @@ def test_a_page_deep_in_a_thread_costs_what_the_first_one_costs(filled: psycopg.
         ("message", "find", {"ids": ["middle-77"]}),
         ("message", "delete", {"ids": ["middle-5001"], "thread_ids": ["middle"]}),
         ("thread", "list_updated", {"at": "infinity", "id": "z", "metadata": None, "limit": 51}),
-        ("thread", "list_updated_of", {"at": "infinity", "id": "z", "metadata": None, "limit": 51, "resource_id": "r"}),
+        ("thread", "list_updated_of", {"at": "infinity", "id": "z", "metadata": None, "limit": 51, "resource_id": "r1"}),
         ("thread", "list_created", {"at": "infinity", "id": "z", "metadata": None, "limit": 51}),
-        ("thread", "list_created_of", {"at": "infinity", "id": "z", "metadata": None, "limit": 51, "resource_id": "r"}),
+        ("thread", "list_created_of", {"at": "infinity", "id": "z", "metadata": None, "limit": 51, "resource_id": "r1"}),
         ("thread", "prune", {"moment": "2000-01-01", "batch": 100}),
         ("recall", "keyword", {"thread_id": "middle", "resource_id": None, "query": "word77 word78", "limit": 20}),
         ("recall", "around", {"thread_ids": ["middle"], "seqs": [5000], "before": 2, "after": 2}),
