@@ -94,7 +94,7 @@ def fill(url: str, sizes: dict[str, int]) -> psycopg.Connection:
         connection.execute(FILL, {"id": id, "n": size})
     connection.execute(
         "INSERT INTO mastra.thread (id, resource_id, created_at, updated_at)"
-        " SELECT 'other-' || n, 'r' || n % 5, now(), now() FROM generate_series(1, 2000) AS n"
+        " SELECT 'other-' || n, 'r' || n % 2, now(), now() FROM generate_series(1, 2000) AS n"
     )
     connection.execute("VACUUM ANALYZE mastra.message")
     connection.execute("VACUUM ANALYZE mastra.thread")
