@@ -7,34 +7,24 @@ them, to a spool in memory, then in an unnamed file: any number fits, and a seco
 from __future__ import annotations
 
 import json
-import math
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from mastra_cli.errors import InvalidArgument, RecordRejected
 from mastra_cli.runtime import identity
+from mastra_cli.runtime.json_values import MAX_BYTES as MAX_BYTES
+from mastra_cli.runtime.json_values import Reason, dumps, json_text
 from mastra_cli.runtime.models import Record, RecordInput, Rejection
 
-MAX_DEPTH = 500
-MAX_DIGITS = 4_000
-MAX_BYTES = 50 * 1024 * 1024
 FEW = 500
 FEW_BYTES = 1024 * 1024
 IN_MEMORY = 8 * 1024 * 1024
 _BLOCK = 256 * 1024
 
-_SCALARS = frozenset({str, int, float, bool, type(None)})
 _KEYS = frozenset({"external_id", "data", "entity_type"})
-_LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}", re.ASCII)
-_TOO_LONG = 10**MAX_DIGITS
 _ESCAPED = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
-_dumps = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-).encode
 
 
 class Row(NamedTuple):
@@ -161,7 +151,7 @@ def settle(rows: list[Row], mode: str) -> Settled:
     for row in rows:
         earlier = kept.get(row.external_id)
         if earlier is not None and mode == "merge":
-            row = row._replace(data=_dumps({**json.loads(earlier.data), **json.loads(row.data)}))
+            row = row._replace(data=dumps({**json.loads(earlier.data), **json.loads(row.data)}))
         kept[row.external_id] = row
     return Settled(list(kept.values()), len(rows) - len(kept))
 
@@ -199,102 +189,3 @@ def read(record: object, index: int) -> Row | Rejection:
     if isinstance(answer, Reason):
         return Rejection(index, key, answer.words)
     return Row(key, None if entity_type is None else str(entity_type), answer)
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a value can not be stored as JSON."""
-
-    words: str
-
-
-def json_text(data: object) -> str | Reason:
-    """The value as JSON text that Postgres takes and gives back equal, or why there is none."""
-    if not _is_plain(data) and (words := _objection(data)):
-        return Reason(words)
-    try:
-        text = _dumps(data)
-        size = len(text.encode())
-    except (ValueError, RecursionError):  # NaN, a lone surrogate, too many digits to print
-        return Reason(_objection(data) or "it can not be written as JSON")
-    if size > MAX_BYTES:
-        return Reason(f"it has {size:,} bytes as JSON, and at most {MAX_BYTES:,} are allowed")
-    if ("\\u0000" in text or (size > MAX_DIGITS and _LONG_NUMBER.search(text))) and (
-        words := _objection(data)
-    ):
-        return Reason(words)
-    return text
-
-
-def stored(text: str) -> Any:
-    """The JSON text as Postgres gives it back, less its spelling: 1e23 has become an int."""
-    return json.loads(text, parse_float=_as_stored)
-
-
-def _as_stored(number: str) -> int | float:
-    # Minus zero is zero there.
-    return int(Decimal(number)) if "e+" in number else float(number) + 0.0
-
-
-def _is_plain(data: object) -> bool:
-    """The quick look: nothing but plain types, not too deep. What it does not know, `_objection` judges."""
-    todo: list[tuple[Any, int]] = [(data, 1)]
-    while todo:
-        node, depth = todo.pop()
-        kind = cast("type[object]", type(node))
-        if depth > MAX_DEPTH:
-            return False
-        if kind is dict:
-            for key, value in node.items():
-                if type(key) is not str:
-                    return False
-                if type(value) not in _SCALARS:
-                    todo.append((value, depth + 1))
-        elif kind is list:
-            for value in node:
-                if type(value) not in _SCALARS:
-                    todo.append((value, depth + 1))
-        else:
-            return False
-    return True
-
-
-def _objection(data: object) -> str | None:
-    """Why this is not JSON that Postgres can hold, with the path; None when it is."""
-    todo: list[tuple[Any, str, int]] = [(data, "data", 1)]
-    while todo:
-        node, path, depth = todo.pop()
-        if isinstance(node, str):
-            if words := _text_objection(node):
-                return f"{path} holds {words}"
-        elif node is None or isinstance(node, bool):
-            pass
-        elif isinstance(node, int):
-            if not -_TOO_LONG < node < _TOO_LONG:
-                return f"{path} is a number of more than {MAX_DIGITS:,} digits"
-        elif isinstance(node, float):
-            if not math.isfinite(node):
-                return f"{path} is {node!r}, which JSON has no word for"
-        elif depth > MAX_DEPTH:
-            return f"it is nested more than {MAX_DEPTH} deep"
-        elif isinstance(node, dict):
-            for key, value in cast("dict[object, object]", node).items():
-                if not isinstance(key, str):
-                    return f"{path} has the key {key!r}, which is a {type(key).__qualname__} and not a str"
-                if words := _text_objection(key):
-                    return f"a key in {path} holds {words}"
-                todo.append((value, f"{path}.{key}", depth + 1))
-        elif isinstance(node, list | tuple):
-            for number, value in enumerate(cast("list[object]", node)):
-                todo.append((value, f"{path}[{number}]", depth + 1))
-        else:
-            return f"{path} is a {type(node).__qualname__}, which JSON can not hold"
-    return None
-
-
-def _text_objection(text: str) -> str | None:
-    if "\0" in text:
-        return "NUL"
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        return "a lone surrogate"
-    return None

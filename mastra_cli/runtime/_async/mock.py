@@ -3,51 +3,24 @@
 
 from __future__ import annotations
 
-import marshal
 import sys
 import threading
-from collections.abc import AsyncGenerator, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar
 
 from mastra_cli.errors import InvalidArgument
-from mastra_cli.runtime import identity
 from mastra_cli.runtime._async.engine import MastraEngine
 from mastra_cli.runtime._async.store import Counts, Feed, Source
-from mastra_cli.runtime.batches import Batch, Row, stored
+from mastra_cli.runtime.batches import Batch
 from mastra_cli.runtime.models import Entity, Record, SyncRun
-from mastra_cli.runtime.operands import canonical
 from mastra_cli.runtime.ordering import position, position_key, sort_key
-from mastra_cli.runtime.predicate import predicate
+from mastra_cli.runtime.shelf import Shelf, bury, copied, matching, merge, new_shelf
 
 if TYPE_CHECKING:
     from mastra_cli.runtime.filter_tree import Node, Path
     from mastra_cli.runtime.selection import Selection
-
-
-@dataclass(slots=True)
-class _Kept:
-    """A record with what its owner does not see."""
-
-    record: Record
-    created_version: int
-    text: str
-    """Its data in canonical form."""
-
-
-@dataclass(slots=True)
-class _Shelf:
-    """An entity with all that hangs on it."""
-
-    entity: Entity
-    version: int
-    floor: int = 0
-    kept: dict[str, _Kept] = field(default_factory=dict[str, _Kept])
-    runs: list[SyncRun] = field(default_factory=list[SyncRun])
-
-    def now(self) -> datetime:
-        return max(datetime.now(UTC), self.entity.updated_at)
 
 
 class MockMastraEngine(MastraEngine):
@@ -58,7 +31,7 @@ class MockMastraEngine(MastraEngine):
     def __init__(self, *, url: str = "mock://localhost") -> None:
         if not isinstance(url, str) or not url.startswith("mock://"):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidArgument("url must begin with mock://", hint="PostgresEngine takes a database's URL")
-        self._shelves: dict[str, _Shelf] = {}
+        self._shelves: dict[str, Shelf] = {}
         self._guard = threading.RLock()
         self._closed = False
 
@@ -81,7 +54,7 @@ class MockMastraEngine(MastraEngine):
         with self._guard:
             if self._shelf(id):
                 return None
-            self._shelves[id] = _new_shelf(id, name, connection_id)
+            self._shelves[id] = new_shelf(id, name, connection_id)
             return self._shelves[id].entity
 
     async def _entity(self, id: str, timeout: float | None) -> Entity | None:
@@ -127,13 +100,14 @@ class MockMastraEngine(MastraEngine):
             shelf = self._shelf(entity_id)
             if shelf is None:
                 return None
-            return _merge(shelf, batch.settle(mode).rows, mode, missing=[])
+            rows = batch.settle(mode).rows
+            return Counts(*merge(shelf, rows, mode, missing=[]), len(rows))
 
     async def _sync(
         self, id: str, name: str, connection_id: str, source: Source, timeout: float | None
     ) -> tuple[Entity, Counts]:
         with self._guard:
-            shelf = self._shelf(id) or _new_shelf(id, name, connection_id)
+            shelf = self._shelf(id) or new_shelf(id, name, connection_id)
             began = max(datetime.now(UTC), shelf.entity.created_at)
             rows = source.batch.settle(source.mode).rows
             missing: list[str] = []
@@ -142,7 +116,7 @@ class MockMastraEngine(MastraEngine):
                 live = [key for key, kept in shelf.kept.items() if kept.record.deleted_at is None]
                 missing = [key for key in live if key not in present]
                 source.guard(live=len(live), would_delete=len(missing))
-            counts = _merge(shelf, rows, source.mode, missing)
+            counts = Counts(*merge(shelf, rows, source.mode, missing), len(rows))
             if source.last_sync_id is not None:
                 shelf.entity = replace(shelf.entity, last_sync_id=source.last_sync_id, updated_at=shelf.now())
             self._shelves[id] = shelf
@@ -169,7 +143,7 @@ class MockMastraEngine(MastraEngine):
                 for key in keys
                 if (shelf.kept[key].text if purge else shelf.kept[key].record.deleted_at is None)
             )
-            _bury(shelf, gone, purge=purge)
+            bury(shelf, gone, purge=purge)
             return len(gone)
 
     async def _purge(self, entity_id: str, before_version: int, timeout: float | None) -> int | None:
@@ -193,19 +167,19 @@ class MockMastraEngine(MastraEngine):
         with self._guard:
             shelf = self._shelf(entity_id)
             kept = shelf.kept.get(external_id) if shelf else None
-            return _copied(kept.record) if kept and kept.record.deleted_at is None else None
+            return copied(kept.record) if kept and kept.record.deleted_at is None else None
 
     async def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
         with self._guard:
             shelf = self._shelf(chosen.entity_id)
-            found = [] if shelf is None else _matching(shelf, chosen.node, chosen.include_deleted)
+            found = [] if shelf is None else matching(shelf, chosen.node, chosen.include_deleted)
         found.sort(key=sort_key(chosen.sort))
         if chosen.after is not None:
             order = position_key(chosen.sort)
             limit = order(chosen.after)
             found = [record for record in found if limit < order(position(chosen.sort, record))]
         end = None if chosen.limit is None else chosen.offset + chosen.limit
-        return [_copied(record) for record in found[chosen.offset : end]]
+        return [copied(record) for record in found[chosen.offset : end]]
 
     async def _iterate(self, chosen: Selection, timeout: float | None) -> AsyncGenerator[Record, None]:
         for record in await self._select(chosen, timeout):
@@ -214,7 +188,7 @@ class MockMastraEngine(MastraEngine):
     async def _count(self, entity_id: str, node: Node, timeout: float | None) -> int:
         with self._guard:
             shelf = self._shelf(entity_id)
-            return 0 if shelf is None else len(_matching(shelf, node, include_deleted=False))
+            return 0 if shelf is None else len(matching(shelf, node, include_deleted=False))
 
     async def _runs(self, entity_id: str, limit: int, timeout: float | None) -> list[SyncRun] | None:
         with self._guard:
@@ -230,106 +204,18 @@ class MockMastraEngine(MastraEngine):
                 (kept for kept in shelf.kept.values() if kept.record.version > after),
                 key=lambda kept: kept.record.version,
             )
-            return Feed(shelf.floor, [(_copied(kept.record), kept.created_version) for kept in found[:limit]])
+            return Feed(shelf.floor, [(copied(kept.record), kept.created_version) for kept in found[:limit]])
 
     async def _set_index(self, entity_id: str, path: Path, wanted: bool, timeout: float | None) -> None:
         """Accepted: everything is as fast as it gets."""
 
-    def _shelf(self, id: str) -> _Shelf | None:
+    def _shelf(self, id: str) -> Shelf | None:
         self._check_open()
         return self._shelves.get(id)
 
     def _check_open(self) -> None:
         if self._closed:
             raise InvalidArgument("it is closed", hint="open() opens it again")
-
-
-def _new_shelf(id: str, name: str, connection_id: str) -> _Shelf:
-    now = datetime.now(UTC)
-    return _Shelf(
-        Entity(id, name, connection_id, None, now, now),
-        (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1),
-    )
-
-
-def _merge(shelf: _Shelf, rows: list[Row], mode: str, missing: Iterable[str]) -> Counts:
-    """Put the rows on the shelf and soft-delete what is missing."""
-    now = shelf.now()
-    created = updated = 0
-    changed: dict[str, tuple[Any, str, str] | None] = dict.fromkeys(missing)
-    for row in rows:
-        kept = shelf.kept.get(row.external_id)
-        live = kept is not None and kept.record.deleted_at is None
-        data = stored(row.data)
-        if live and kept and mode == "merge":
-            data = {**kept.record.data, **data}
-        text, kind = canonical(data), row.entity_type or shelf.entity.name
-        if live and kept and kept.text == text and kept.record.entity_type == kind:
-            continue
-        created, updated = created + (not live), updated + live
-        changed[row.external_id] = (data, text, kind)
-    version = shelf.version
-    for key in sorted(changed):
-        version += 1
-        new = changed[key]
-        kept = shelf.kept.get(key)
-        if new is None:
-            assert kept is not None
-            kept.record = replace(kept.record, version=version, updated_at=now, deleted_at=now)
-            continue
-        data, text, kind = new
-        live = kept is not None and kept.record.deleted_at is None
-        shelf.kept[key] = _Kept(
-            Record(
-                id=identity.record_id(shelf.entity.id, key),
-                entity_id=shelf.entity.id,
-                external_id=key,
-                entity_type=kind,
-                data=data,
-                # A record that was purged has no past.
-                created_at=kept.record.created_at if kept and kept.text else now,
-                updated_at=now,
-                deleted_at=None,
-                version=version,
-            ),
-            kept.created_version if kept and live else version,
-            text,
-        )
-    _move(shelf, version, now)
-    return Counts(created, updated, len(changed) - created - updated, len(rows))
-
-
-def _bury(shelf: _Shelf, keys: list[str], *, purge: bool) -> None:
-    now, version = shelf.now(), shelf.version
-    for key in keys:
-        version += 1
-        kept = shelf.kept[key]
-        kept.record = replace(
-            kept.record, version=version, updated_at=now, deleted_at=kept.record.deleted_at or now
-        )
-        if purge:
-            kept.record, kept.text = replace(kept.record, data=None), ""
-    _move(shelf, version, now)
-
-
-def _move(shelf: _Shelf, version: int, now: datetime) -> None:
-    if version > shelf.version:
-        shelf.version = version
-        shelf.entity = replace(shelf.entity, updated_at=now)
-
-
-def _matching(shelf: _Shelf, node: Node, include_deleted: bool) -> list[Record]:
-    holds = predicate(node)
-    return [
-        kept.record
-        for kept in shelf.kept.values()
-        if kept.text and (include_deleted or kept.record.deleted_at is None) and holds(kept.record.data)
-    ]
-
-
-def _copied(record: Record) -> Record:
-    # All of it is JSON: the shortest way to a copy is out and in again.
-    return replace(record, data=marshal.loads(marshal.dumps(record.data)))
 
 
 def _run(id: str, source: Source, counts: Counts, status: str, error: str | None, began: datetime) -> SyncRun:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import TupleRow
 
-from mastra_cli.errors import PermissionDenied
 from mastra_cli.runtime import identity
 from mastra_cli.runtime._async.engine import MastraEngine
+from mastra_cli.runtime._async.field_indexes import FieldIndexes
 from mastra_cli.runtime._async.session import Connected, Pool
 from mastra_cli.runtime._async.store import Counts, Feed, Source
 from mastra_cli.runtime._async.wire import Wire
@@ -33,9 +33,6 @@ ENTITY = statements("entity")
 RECORDS = statements("records")
 SYNC_RUN = statements("sync_run")
 
-# How long what the catalogue says about indexes on fields is taken for true. Answers do not depend on it.
-_CATALOGUE = 30.0
-
 
 class PostgresEngine(Connected, MastraEngine):
     """Entities, records and syncs in Postgres.
@@ -54,8 +51,7 @@ class PostgresEngine(Connected, MastraEngine):
         timeout: float = 30.0,
     ) -> None:
         super().__init__(url=url, pool=pool, min_size=min_size, max_size=max_size, timeout=timeout)
-        self._field_indexes: frozenset[str] = frozenset()
-        self._looked_at = -_CATALOGUE
+        self._indexes = FieldIndexes(self._pool)
 
     # -- entities -----------------------------------------------------------------------------------------
 
@@ -206,14 +202,14 @@ class PostgresEngine(Connected, MastraEngine):
 
     async def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
         clock = self._clock(timeout)
-        indexed = await self._indexed(chosen.entity_id, selections.paths(chosen), clock)
+        indexed = await self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
         sql, params = selections.rendered(chosen, indexed)
         rows = await self._pool.rows(sql, params, timeout=clock, prepare=False)
         return [_record(row) for row in rows]
 
     async def _iterate(self, chosen: Selection, timeout: float | None) -> AsyncGenerator[Record, None]:
         clock = self._clock(timeout, bulk=True)
-        indexed = await self._indexed(chosen.entity_id, selections.paths(chosen), clock)
+        indexed = await self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
         sql, params = selections.rendered(chosen, indexed)
         async with aclosing(self._pool.stream(sql, params, timeout=clock)) as blocks:
             async for block in blocks:
@@ -222,7 +218,7 @@ class PostgresEngine(Connected, MastraEngine):
 
     async def _count(self, entity_id: str, node: Node, timeout: float | None) -> int:
         clock = self._clock(timeout)
-        indexed = await self._indexed(entity_id, selections.filtered(node), clock)
+        indexed = await self._indexes.of(entity_id, selections.filtered(node), clock)
         query = selections.count(entity_id, node, indexed)
         row = await self._pool.row(query.sql, query.params, timeout=clock, prepare=False)
         return row[0] if row else 0
@@ -241,43 +237,8 @@ class PostgresEngine(Connected, MastraEngine):
             return None
         return Feed(rows[0][0], [(_record(row[2:]), row[1]) for row in rows if row[2] is not None])
 
-    # -- indexes on a field -------------------------------------------------------------------------------
-
-    async def _indexed(self, entity_id: str, paths: set[Path], clock: Clock) -> frozenset[Path]:
-        """Which of these fields have an index for this entity."""
-        if not paths:
-            return frozenset()
-        if time.monotonic() - self._looked_at >= _CATALOGUE:
-            await self._look_for_indexes(clock)
-        if not self._field_indexes:
-            return frozenset()
-        return frozenset(
-            path for path in paths if self._field_indexes.issuperset(selections.index_names(entity_id, path))
-        )
-
     async def _set_index(self, entity_id: str, path: Path, wanted: bool, timeout: float | None) -> None:
-        clock = self._clock(timeout, bulk=True)
-        await self._look_for_indexes(clock)
-        if wanted and self._field_indexes.issuperset(selections.index_names(entity_id, path)):
-            return
-        # What a killed build left behind is not valid, and stands in the way of its name.
-        statements = [*selections.drop_indexes(entity_id, path)]
-        if wanted:
-            statements += selections.create_indexes(entity_id, path)
-        try:
-            for statement in statements:
-                await self._pool.rows(statement, timeout=clock, writes=True)
-        except PermissionDenied as error:
-            raise PermissionDenied(
-                f"an index on a field is made and dropped by the owner of the table alone: {error.message}",
-                hint="connect as the role that migrates",
-            ) from error
-        await self._look_for_indexes(clock)
-
-    async def _look_for_indexes(self, clock: Clock) -> None:
-        found = await self._pool.rows(RECORDS["field_indexes"], timeout=clock)
-        self._field_indexes = frozenset(name for (name,) in found)
-        self._looked_at = time.monotonic()
+        await self._indexes.set(entity_id, path, wanted, self._clock(timeout, bulk=True))
 
 
 async def _one(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import TupleRow
 
-from mastra_cli.errors import PermissionDenied
 from mastra_cli.runtime import identity
 from mastra_cli.runtime._sync.engine import SyncMastraEngine
+from mastra_cli.runtime._sync.field_indexes import FieldIndexes
 from mastra_cli.runtime._sync.session import Connected, Pool
 from mastra_cli.runtime._sync.store import Counts, Feed, Source
 from mastra_cli.runtime._sync.wire import Wire
@@ -33,9 +33,6 @@ ENTITY = statements("entity")
 RECORDS = statements("records")
 SYNC_RUN = statements("sync_run")
 
-# How long what the catalogue says about indexes on fields is taken for true. Answers do not depend on it.
-_CATALOGUE = 30.0
-
 
 class SyncPostgresEngine(Connected, SyncMastraEngine):
     """Entities, records and syncs in Postgres.
@@ -54,8 +51,7 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
         timeout: float = 30.0,
     ) -> None:
         super().__init__(url=url, pool=pool, min_size=min_size, max_size=max_size, timeout=timeout)
-        self._field_indexes: frozenset[str] = frozenset()
-        self._looked_at = -_CATALOGUE
+        self._indexes = FieldIndexes(self._pool)
 
     # -- entities -----------------------------------------------------------------------------------------
 
@@ -206,14 +202,14 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
 
     def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
         clock = self._clock(timeout)
-        indexed = self._indexed(chosen.entity_id, selections.paths(chosen), clock)
+        indexed = self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
         sql, params = selections.rendered(chosen, indexed)
         rows = self._pool.rows(sql, params, timeout=clock, prepare=False)
         return [_record(row) for row in rows]
 
     def _iterate(self, chosen: Selection, timeout: float | None) -> Generator[Record, None]:
         clock = self._clock(timeout, bulk=True)
-        indexed = self._indexed(chosen.entity_id, selections.paths(chosen), clock)
+        indexed = self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
         sql, params = selections.rendered(chosen, indexed)
         with closing(self._pool.stream(sql, params, timeout=clock)) as blocks:
             for block in blocks:
@@ -222,7 +218,7 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
 
     def _count(self, entity_id: str, node: Node, timeout: float | None) -> int:
         clock = self._clock(timeout)
-        indexed = self._indexed(entity_id, selections.filtered(node), clock)
+        indexed = self._indexes.of(entity_id, selections.filtered(node), clock)
         query = selections.count(entity_id, node, indexed)
         row = self._pool.row(query.sql, query.params, timeout=clock, prepare=False)
         return row[0] if row else 0
@@ -241,43 +237,8 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
             return None
         return Feed(rows[0][0], [(_record(row[2:]), row[1]) for row in rows if row[2] is not None])
 
-    # -- indexes on a field -------------------------------------------------------------------------------
-
-    def _indexed(self, entity_id: str, paths: set[Path], clock: Clock) -> frozenset[Path]:
-        """Which of these fields have an index for this entity."""
-        if not paths:
-            return frozenset()
-        if time.monotonic() - self._looked_at >= _CATALOGUE:
-            self._look_for_indexes(clock)
-        if not self._field_indexes:
-            return frozenset()
-        return frozenset(
-            path for path in paths if self._field_indexes.issuperset(selections.index_names(entity_id, path))
-        )
-
     def _set_index(self, entity_id: str, path: Path, wanted: bool, timeout: float | None) -> None:
-        clock = self._clock(timeout, bulk=True)
-        self._look_for_indexes(clock)
-        if wanted and self._field_indexes.issuperset(selections.index_names(entity_id, path)):
-            return
-        # What a killed build left behind is not valid, and stands in the way of its name.
-        statements = [*selections.drop_indexes(entity_id, path)]
-        if wanted:
-            statements += selections.create_indexes(entity_id, path)
-        try:
-            for statement in statements:
-                self._pool.rows(statement, timeout=clock, writes=True)
-        except PermissionDenied as error:
-            raise PermissionDenied(
-                f"an index on a field is made and dropped by the owner of the table alone: {error.message}",
-                hint="connect as the role that migrates",
-            ) from error
-        self._look_for_indexes(clock)
-
-    def _look_for_indexes(self, clock: Clock) -> None:
-        found = self._pool.rows(RECORDS["field_indexes"], timeout=clock)
-        self._field_indexes = frozenset(name for (name,) in found)
-        self._looked_at = time.monotonic()
+        self._indexes.set(entity_id, path, wanted, self._clock(timeout, bulk=True))
 
 
 def _one(
