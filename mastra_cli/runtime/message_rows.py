@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument
-from mastra_cli.runtime import batches
 from mastra_cli.runtime.identity import checked, objection
 from mastra_cli.runtime.models_memory import ExportedResource, Message, Thread, WorkingMemory
 from mastra_cli.runtime.parts import Part, check_json, is_parts, json_text, parts_of, search_text, with_parts
@@ -23,6 +22,7 @@ __all__ = ["MAX_TTL", "TOOL_TTL", "Batch", "export_of", "message_of", "metadata_
 # A tsvector holds 1 MB: this much text always fits.
 MAX_SEARCHED = 100_000
 TOOL_TTL = 300.0
+MAX_BYTES = 50 * 1024 * 1024
 MAX_TTL = 3.2e9  # a hundred years
 _UNSEARCHABLE = re.compile("[\0\ud800-\udfff]")
 _RESULT_COLUMNS = "result_threads", "result_calls", "result_names", "result_hashes", "result_values"
@@ -87,10 +87,8 @@ def metadata_text(metadata: Any) -> str | None:
         return None
     if not isinstance(metadata, dict):
         raise InvalidArgument(f"metadata must be a dict, and is a {type(metadata).__qualname__}")
-    text = batches.json_text(cast(Any, metadata))
-    if isinstance(text, batches.Reason):
-        raise InvalidArgument(f"metadata can not be stored: {text.words}")
-    return text
+    check_json(cast(Any, metadata), "metadata", storable=True)
+    return json_text(metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +199,8 @@ def _or_none(column: list[Any]) -> list[Any] | None:
 
 def _content_text(message: Message) -> str:
     text = json_text(message.content)
-    if len(text) > batches.MAX_BYTES:
-        raise InvalidArgument(f"the content of a message may have {batches.MAX_BYTES:,} bytes at most")
+    if len(text) > MAX_BYTES:
+        raise InvalidArgument(f"the content of a message may have {MAX_BYTES:,} bytes at most")
     return text
 
 

@@ -18,6 +18,7 @@ MAX_DEPTH = 500
 MAX_DIGITS = 4_000
 _TOO_LONG = 10**MAX_DIGITS
 _AS_UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/]*={0,2})")
 _MAGIC = (("/9j/", "image/jpeg"), ("iVBOR", "image/png"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
 
@@ -175,9 +176,12 @@ def json_text(value: Any) -> str:
     return text
 
 
-def check_json(value: Any, where: str) -> None:
-    """`InvalidArgument` that names the place when the value is not JSON."""
-    if isinstance(value, str):
+def check_json(value: Any, where: str, *, storable: bool = False) -> None:
+    """`InvalidArgument` that names the place when the value is not JSON.
+
+    `storable`: nor may it hold NUL or lone surrogates, which `jsonb` can not keep.
+    """
+    if isinstance(value, str) and not storable:
         return
     stack: list[tuple[Any, str, int]] = [(value, where, 0)]
     while stack:
@@ -188,6 +192,8 @@ def check_json(value: Any, where: str) -> None:
             for key, inner in cast("Mapping[Any, Any]", item).items():
                 if not isinstance(key, str):
                     raise InvalidArgument(f"{path} has a key that is not a str: {key!r}")
+                if storable and _UNSTORABLE.search(key):
+                    raise InvalidArgument(f"a key of {path} holds NUL or a lone surrogate")
                 stack.append((inner, f"{path}.{key}", depth + 1))
         elif isinstance(item, list | tuple):
             inners = cast("Sequence[Any]", item)
@@ -197,7 +203,10 @@ def check_json(value: Any, where: str) -> None:
                 raise InvalidArgument(f"{path} is {item}, which JSON can not hold")
         elif isinstance(item, int) and abs(item) >= _TOO_LONG:
             raise InvalidArgument(f"{path} has more than {MAX_DIGITS:,} digits")
-        elif not isinstance(item, str | int | None):
+        elif isinstance(item, str):
+            if storable and _UNSTORABLE.search(item):
+                raise InvalidArgument(f"{path} holds NUL or a lone surrogate")
+        elif not isinstance(item, int | None):
             raise InvalidArgument(
                 f"{path} is a {type(item).__qualname__}, which is not JSON",
                 hint="give str, int, float, bool, None, lists and dicts of them",

@@ -11,6 +11,7 @@ import pytest
 
 from mastra_cli import PgMemory
 from mastra_cli.errors import Conflict, InvalidArgument, NotFound, ThreadNotFound
+from mastra_cli.runtime import message_rows
 from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.wire import Wire
 from mastra_cli.runtime.models_memory import Message
@@ -437,3 +438,10 @@ async def test_no_input_becomes_sql(memory, me) -> None:
             [],
         )
         assert await memory.delete_message(message_id=hostile, thread_id=thread) == 1
+
+
+async def test_a_message_has_fifty_megabytes_at_most(memory, thread, monkeypatch) -> None:
+    monkeypatch.setattr(message_rows, "MAX_BYTES", 1000)
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.add_message(thread_id=thread, content="x" * 1000, role="user")
+    assert raised.value.message == "the content of a message may have 1,000 bytes at most"

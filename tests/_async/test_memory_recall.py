@@ -7,7 +7,14 @@ import psycopg
 import pytest
 
 from mastra_cli import PgMemory
-from mastra_cli.errors import Conflict, DeadlineExceeded, InvalidArgument, NotMigrated, PermissionDenied
+from mastra_cli.errors import (
+    Conflict,
+    DeadlineExceeded,
+    ExtensionMissing,
+    InvalidArgument,
+    NotMigrated,
+    PermissionDenied,
+)
 from mastra_cli.runtime._async import memory_recall, waiting
 from mastra_cli.runtime.sql import statements
 
@@ -321,3 +328,13 @@ async def test_embed_pending_needs_an_embedder_and_the_table_the_right_to_make_i
     with psycopg.connect(database) as c:
         c.execute("DROP OWNED BY memory_reader")
     admin.execute("DROP ROLE memory_reader")
+
+
+async def test_a_database_without_the_extension_says_so(database: str) -> None:
+    with psycopg.connect(database) as c:
+        c.execute("DROP EXTENSION vector")
+    async with PgMemory(connection_string=database) as memory:
+        with pytest.raises(ExtensionMissing) as raised:
+            await memory.create_memory_index(dimension=3)
+    assert raised.value.message == "this database has no pgvector"
+    assert raised.value.hint == "run `mastra engine migrate`, which creates it"

@@ -11,6 +11,7 @@ import pytest
 
 from mastra_cli import SyncPgMemory
 from mastra_cli.errors import Conflict, InvalidArgument, NotFound, ThreadNotFound
+from mastra_cli.runtime import message_rows
 from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime._sync.wire import Wire
 from mastra_cli.runtime.models_memory import Message
@@ -437,3 +438,10 @@ def test_no_input_becomes_sql(memory, me) -> None:
             [],
         )
         assert memory.delete_message(message_id=hostile, thread_id=thread) == 1
+
+
+def test_a_message_has_fifty_megabytes_at_most(memory, thread, monkeypatch) -> None:
+    monkeypatch.setattr(message_rows, "MAX_BYTES", 1000)
+    with pytest.raises(InvalidArgument) as raised:
+        memory.add_message(thread_id=thread, content="x" * 1000, role="user")
+    assert raised.value.message == "the content of a message may have 1,000 bytes at most"

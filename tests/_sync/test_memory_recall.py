@@ -7,7 +7,14 @@ import psycopg
 import pytest
 
 from mastra_cli import SyncPgMemory
-from mastra_cli.errors import Conflict, DeadlineExceeded, InvalidArgument, NotMigrated, PermissionDenied
+from mastra_cli.errors import (
+    Conflict,
+    DeadlineExceeded,
+    ExtensionMissing,
+    InvalidArgument,
+    NotMigrated,
+    PermissionDenied,
+)
 from mastra_cli.runtime._sync import memory_recall, waiting
 from mastra_cli.runtime.sql import statements
 
@@ -321,3 +328,13 @@ def test_embed_pending_needs_an_embedder_and_the_table_the_right_to_make_it(
     with psycopg.connect(database) as c:
         c.execute("DROP OWNED BY memory_reader")
     admin.execute("DROP ROLE memory_reader")
+
+
+def test_a_database_without_the_extension_says_so(database: str) -> None:
+    with psycopg.connect(database) as c:
+        c.execute("DROP EXTENSION vector")
+    with SyncPgMemory(connection_string=database) as memory:
+        with pytest.raises(ExtensionMissing) as raised:
+            memory.create_memory_index(dimension=3)
+    assert raised.value.message == "this database has no pgvector"
+    assert raised.value.hint == "run `mastra engine migrate`, which creates it"

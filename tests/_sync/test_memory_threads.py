@@ -178,8 +178,12 @@ def test_whole_threads_are_pruned_by_their_last_update(database: str) -> None:
         ),
         ({"resource_id": "r", "title": "\ud800"}, "title must be a str without NUL and lone surrogates"),
         ({"resource_id": "r", "title": 5}, "title must be a str without NUL and lone surrogates"),
+        (
+            {"resource_id": "r", "metadata": {"b": [{"\udfff": 1}]}},
+            "a key of metadata.b[0] holds NUL or a lone surrogate",
+        ),
         ({"resource_id": "r", "metadata": []}, "metadata must be a dict, and is a list"),
-        ({"resource_id": "r", "metadata": {"a": "\0"}}, "metadata can not be stored: data.a holds NUL"),
+        ({"resource_id": "r", "metadata": {"a": "\0"}}, "metadata.a holds NUL or a lone surrogate"),
     ],
 )
 def test_what_can_not_be_a_thread_is_refused(memory, arguments, words) -> None:
@@ -207,3 +211,25 @@ def test_what_can_not_be_an_option_is_refused(options, words) -> None:
     with pytest.raises(InvalidArgument) as raised:
         SyncPgMemory(connection_string="postgresql://x/x", **options)
     assert raised.value.message == words
+
+
+@pytest.mark.parametrize(
+    ("thread", "words"),
+    [
+        ("t", "thread must be a Thread, and is a str"),
+        ({"id": "t", "owner": "x"}, "this is no thread: ['id', 'owner']"),
+        (Thread(id="", resource_id="r"), "the id of a thread is empty"),
+        (Thread(id="t", resource_id="r", created_at=datetime(2026, 1, 1)),  # noqa: DTZ001
+         "created_at must be an aware datetime, and is datetime.datetime(2026, 1, 1, 0, 0)"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_saved_as_a_thread_is_refused(memory, thread, words) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        memory.save_thread(thread=thread)
+    assert raised.value.message == words
+
+
+def test_prune_needs_a_moment_or_an_age(memory) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        memory.prune(older_than=None)
+    assert raised.value.message == "older_than must be an aware datetime or a timedelta, and is None"
