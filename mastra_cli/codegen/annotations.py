@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any, Literal
 
 from mastra_cli.codegen.checks import NO_LIMITS, Limits
+from mastra_cli.codegen.commented import class_path, commented_classes
 from mastra_cli.codegen.schema import Domain, Enum, Name, Range, Schema, TypeUse
 from mastra_cli.codegen.text import literal
 
@@ -73,7 +73,6 @@ _RANGES = {
 }  # fmt: skip
 _INTEGERS = ("int2", "int4", "int8")
 _LONG_TEXTS = ("text", "varchar", "citext", "name")
-_CLASS_PATH = re.compile(r"@type\s+([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,7 @@ class Annotator:
         self.domains: dict[Name, Domain] = {domain.name: domain for domain in self.schema.domains}
         self.ranges: dict[Name, Range] = {r.name: r for r in self.schema.ranges}
         self.multiranges: dict[Name, Range] = {r.multirange: r for r in self.schema.ranges}
+        self.commented = commented_classes(self.schema, self.classes)
 
     def annotate(
         self,
@@ -172,13 +172,12 @@ class Annotator:
         return Annotation(_STRING)
 
     def _json(self, where: str, comment: str | None) -> Annotation:
-        if comment is None or "@type" not in comment:
-            return Annotation(_SCALARS["json"])
-        path = _CLASS_PATH.search(comment)
-        if path is None or any(keyword.iskeyword(word) for word in path[1].split(".")):
+        path = class_path(comment)
+        if path:
+            return Annotation(_python(path), ("JsonColumn()",), hint=self.commented[path])
+        if path == "":
             self.unsupported.append((where, "the comment's @type names no module.Class: JsonValue"))
-            return Annotation(_SCALARS["json"])
-        return Annotation(_python(path[1]), ("JsonColumn()",))
+        return Annotation(_SCALARS["json"])
 
     def _range(self, cls: str, name: Name, where: str) -> dict[str, Any]:
         own = self.ranges.get(name) or self.multiranges.get(name)
@@ -227,7 +226,7 @@ class Annotator:
             arguments = [f"min_length={modifier}", f"max_length={modifier}"]
         if self.style == "msgspec":
             marks = [mark for mark in marks if not mark.startswith("Number(")]
-        return Annotation(scalar.schema, tuple(marks), tuple(arguments))
+        return replace(scalar, marks=tuple(marks), arguments=tuple(arguments))
 
     def _base_type(self, use: TypeUse) -> tuple[str, int]:
         while use.kind == "domain":

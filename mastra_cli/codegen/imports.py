@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 
 from mastra_cli.codegen.annotations import Style
 
@@ -24,13 +25,19 @@ _STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _IMPORT_LINES = ("#", "from ", "import ", "    ", ")")
 
 
-def assemble(header: str, generated: str, blocks: list[str], used: set[str], style: Style) -> str:
-    """The module: header, what it uses of the imports that the generator and we know of, and the blocks."""
+def assemble(
+    header: str, generated: str, blocks: list[str], used: set[str], classes: Mapping[str, str], style: Style
+) -> str:
+    """The module: header, what it uses of the imports that the generator and we know of, and the blocks.
+
+    `classes` are those that comments name: path to name in the module.
+    """
     bound: dict[str, tuple[str, str]] = {}
     for node in ast.parse(_head(generated)).body:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 bound[alias.asname or alias.name] = (node.module or "", alias.name)
+    bound |= {name: (path.rpartition(".")[0], path.rpartition(".")[2]) for path, name in classes.items()}
     bound |= {name: (module, name) for name, module in _KNOWN.items()}
     bound["UNSET"] = ("msgspec" if style == "msgspec" else "mastra_cli.types", "UNSET")
     body = "\n\n\n".join(blocks)

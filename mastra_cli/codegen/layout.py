@@ -94,7 +94,14 @@ class Writer:
         head = f"class {model.name}({self._use('NamedTuple')}):"
         lines = [head, f"    {docstring(model.docs['row'])}", ""]
         for a in model.attributes:
-            lines += [_line(a.name, self._hint(hints[a.name], a.annotation, null=True)), *_documented(a)]
+            line = _line(a.name, self._hint(hints[a.name], a.annotation, null=True))
+            # The methods of a tuple; psycopg's named tuple hides them too.
+            hidden = (
+                "  # pyright: ignore[reportIncompatibleMethodOverride]"
+                if a.name in ("count", "index")
+                else ""
+            )
+            lines += [f"{line}{hidden}", *_documented(a)]
         return "\n".join(lines)
 
     def table(self, model: Model, hints: Mapping[str, str]) -> str:

@@ -68,6 +68,11 @@ def field_name(column: str, *, pydantic: bool, types: frozenset[str] = frozenset
     return f"{cleaned or 'field'}_x{short_hash(column)}"
 
 
+def is_reserved(name: str) -> bool:
+    """Whether the module itself needs the name."""
+    return name in _RESERVED
+
+
 def class_name(name: Name, kind: str) -> str:
     """The class that a table (or a type) would have, were it alone; `kind` is `Table` or `Type`."""
     words = [] if name.schema == "public" else _words(name.schema)

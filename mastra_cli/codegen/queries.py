@@ -111,7 +111,13 @@ RANGES: Final[LiteralString] = """
 SELECT r.rngtypid, r.rngmultitypid, r.rngsubtype FROM pg_catalog.pg_range r
 """
 
-HAS_REVISION: Final[LiteralString] = "SELECT pg_catalog.to_regclass('mastra.alembic_version') IS NOT NULL"
+# A role that may not read it generates all the same.
+HAS_REVISION: Final[LiteralString] = """
+SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = 'mastra' AND c.relname = 'alembic_version'
+                 AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                 AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+"""
 REVISION: Final[LiteralString] = """
 SELECT string_agg(version_num, ',' ORDER BY version_num) FROM mastra.alembic_version
 """

@@ -151,7 +151,8 @@ class _Module:
             _generate(self.definitions, self.layouts, self.style) if self.definitions else ("", [])
         )
         used = set[str]().union(*map(imports.names_in, {*self.writer.used, "TableModels"}))
-        return imports.assemble(header, generated, [*blocks, self._registry()], used, self.style)
+        commented = self.annotator.commented
+        return imports.assemble(header, generated, [*blocks, self._registry()], used, commented, self.style)
 
     def _registry(self) -> str:
         lines: list[str] = []

@@ -20,6 +20,7 @@ UTC = dt.UTC
 NAN = float("nan")
 KEY = UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
 Address = namedtuple("Address", "street post_code kind place")
+Tally = namedtuple("Tally", "count index date x")
 Place = namedtuple("Place", "lat lon")
 DAY = dt.date(2024, 2, 29)
 NAIVE = dt.datetime(2024, 2, 29, 12, 30, 1, 5)  # noqa: DTZ001
@@ -70,7 +71,7 @@ ROWS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("person", {"id": 1, "home": Address("a, (b)", None, "home", Place(1.5, None)),
                     "others": [Address('"', "1", None, None), None], "place": Place(0.0, -1.0)}),
         ("person", {"id": 2, "home": Address(None, None, None, None), "others": []}),
-        ("history", {"id": 1, "old": None}),
+        ("history", {"id": 1, "old": None, "tally": Tally(1, None, DAY, 2)}),
     ],
     "ranges": [
         ("booking", {"id": 1, "seats": Range(1, 3, "[)"), "ids": Range(None, 5, "()"),

@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass
+class DocumentsPage:
+    number: int
+
+
+@dataclass
+class Field:
+    name: str
+
+
+@dataclass
 class Size:
     width: int
     height: int

@@ -7,4 +7,5 @@ COMMENT ON COLUMN composites.address.street IS 'Street and number.';
 CREATE TABLE composites.person (
   id int PRIMARY KEY, home composites.address NOT NULL, others composites.address[] NOT NULL, place composites.place
 );
-CREATE TABLE composites.history (id int PRIMARY KEY, old composites.person);
+CREATE TYPE composites.tally AS (count int, index int, "date" date, _x int);
+CREATE TABLE composites.history (id int PRIMARY KEY, old composites.person, tally composites.tally);
