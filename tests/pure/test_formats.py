@@ -459,3 +459,104 @@ def test_anything_is_refused_or_can_be_written_in_every_format(given_: list[dict
         json.dumps(write(kept, format)[0])
     check_openai(write(kept, "openai")[0])
     check_anthropic(write(kept, "anthropic")[0])
+
+
+def one(format: str, part: dict) -> Any:
+    """How a part of a user's message is written, what it is next to left out."""
+    return write(talk(("user", [{"type": "text", "text": "see"}, part])), format)[0][0]["content"][1]
+
+
+TEXT_FILE = {"type": "file", "data": "aGk=", "media_type": "text/plain", "filename": "a.txt"}
+
+
+@pytest.mark.parametrize(
+    ("part", "openai", "anthropic"),
+    [
+        ({"type": "file", "data": "UklGRg==", "media_type": "audio/wav"},
+         {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+         {"type": "text", "text": "[file: audio/wav]"}),
+        ({"type": "file", "file_id": "file-1"}, {"type": "file", "file": {"file_id": "file-1"}}, None),
+        ({"type": "file", "data": "https://x.test/a.pdf", "media_type": None},
+         {"type": "text", "text": "[file: https://x.test/a.pdf]"},
+         {"type": "document", "source": {"type": "url", "url": "https://x.test/a.pdf"}}),
+        ({"type": "file", "data": PNG, "media_type": "image/png"},
+         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}),
+        (TEXT_FILE, {"type": "file", "file": {"file_data": "data:text/plain;base64,aGk=", "filename": "a.txt"}},
+         {"type": "document", "title": "a.txt", "source": {"type": "text", "media_type": "text/plain", "data": "hi"}}),
+        ({"type": "image", "image": "AAAA", "media_type": "image/tiff"},
+         {"type": "image_url", "image_url": {"url": "data:image/tiff;base64,AAAA"}}, {"type": "text", "text": "[image]"}),
+        ({"type": "refusal", "refusal": "no"}, {"type": "text", "text": "no"}, {"type": "text", "text": "no"}),
+    ],
+)  # fmt: skip
+def test_what_a_provider_can_not_be_shown_is_told(part: dict, openai: dict, anthropic: dict | None) -> None:
+    assert one("openai", part) == openai
+    if anthropic:
+        assert one("anthropic", part) == anthropic
+
+
+def test_an_assistants_image_is_told_where_it_can_not_be_shown() -> None:
+    messages = talk(("user", "draw"), ("assistant", [IMAGE]))
+    openai, anthropic = write(messages, "openai")[0], write(messages, "anthropic")[0]
+    check_openai(openai)
+    check_anthropic(anthropic)
+    assert openai[1]["content"] == anthropic[1]["content"] == [{"type": "text", "text": "[image: image/png]"}]
+
+
+@pytest.mark.parametrize(
+    ("given_", "raw"),
+    [
+        ({"type": "input_audio", "input_audio": {"data": "AA==", "format": "mp3"}},
+         {"type": "file", "data": "AA==", "media_type": "audio/mpeg"}),
+        ({"type": "file", "file": {"file_id": "f", "filename": "n"}},
+         {"type": "file", "data": None, "media_type": None, "filename": "n", "file_id": "f"}),
+        ({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hi"}, "title": "a.txt"},
+         TEXT_FILE),
+        ({"type": "document", "source": {"type": "url", "url": "https://x.test/a"}},
+         {"type": "file", "data": "https://x.test/a", "media_type": "application/pdf"}),
+        ({"type": "image", "source": {"type": "url", "url": "https://x.test/a"}},
+         {"type": "image", "image": "https://x.test/a", "media_type": None}),
+        ({"type": "reasoning", "text": "hm", "signature": "s"}, {"type": "thinking", "thinking": "hm", "signature": "s"}),
+    ],
+)  # fmt: skip
+def test_parts_of_every_form_are_known(given_: dict, raw: dict) -> None:
+    [message] = read({"role": "assistant", "content": [given_]})
+    assert message.content == [raw]
+
+
+def test_version_five_of_the_originals_sdk_is_read_too() -> None:
+    _, tool = read_all([
+        {"role": "assistant", "content": [{"type": "tool-call", "toolCallId": "c1", "toolName": "weather", "input": {"x": 1}}]},
+        {"role": "tool", "content": [{"type": "tool-result", "toolCallId": "c1", "toolName": "weather",
+                                      "output": {"type": "error-text", "value": "down"}}]}])  # fmt: skip
+    assert tool.content == [{"type": "tool-result", "tool_call_id": "c1", "tool_name": "weather", "result": "down",
+                             "is_error": True}]  # fmt: skip
+    attached = {"type": "file", "mediaType": "image/png", "url": f"data:image/png;base64,{PNG}"}
+    [user] = read({"role": "user", "parts": [{"type": "text", "text": "see"}, attached]})
+    assert user.content == [{"type": "text", "text": "see"}, IMAGE]
+
+
+def test_custom_tools_of_openai_keep_their_text() -> None:
+    call = {"id": "c1", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}
+    messages = read_all([{"role": "user", "content": "?"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+                         {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "1"}]}])  # fmt: skip
+    written, _ = write(messages, "openai")
+    check_openai(written)
+    assert written[1]["tool_calls"] == [call]
+    assert written[2]["content"] == [{"type": "text", "text": "1"}]
+
+
+def test_images_in_results_reach_anthropic_and_are_told_to_openai() -> None:
+    result = [{"type": "text", "text": "a plot"}, IMAGE]
+    messages = talk(("user", "?"), ("assistant", [CALL]), ("tool", [{**RESULT, "result": result}]))
+    anthropic, openai = write(messages, "anthropic")[0], write(messages, "openai")[0]
+    check_anthropic(anthropic)
+    assert anthropic[2]["content"][0]["content"][1]["source"]["data"] == PNG
+    assert openai[2]["content"] == "a plot\n[image]"
+
+
+def test_a_refusal_comes_back_as_one() -> None:
+    [message] = read({"role": "assistant", "content": None, "refusal": "I will not."})
+    written, _ = write([*talk(("user", "?")), message], "openai")
+    check_openai(written)
+    assert written[1]["content"] == [{"type": "refusal", "refusal": "I will not."}]
