@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -91,7 +91,7 @@ class UpsertResult:
     unchanged: int
     duplicates: int
     rejected: int
-    rejections: Sequence[Rejection] = ()
+    rejections: list[Rejection] = field(default_factory=list[Rejection])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class SyncResult:
     unchanged: int
     duplicates: int
     rejected: int
-    rejections: Sequence[Rejection]
+    rejections: list[Rejection]
     entity: Entity
     run_id: str
     deleted: int

@@ -222,6 +222,14 @@ async def test_a_database_that_can_not_be_reached_is_said_at_once(server: Any, u
     await engine.close()
 
 
+async def test_a_password_that_is_not_percent_encoded_is_not_quoted() -> None:
+    engine = PostgresEngine(url="postgresql://me:top@s3cret@127.0.0.1:1/x")
+    with pytest.raises(DatabaseUnreachable) as error:
+        await engine.open()
+    assert "s3cret" not in f"{error.value} {error.value.hint}"
+    await engine.close()
+
+
 async def test_a_database_without_the_schema_is_not_migrated(empty_database: str) -> None:
     async with PostgresEngine(url=empty_database) as engine:
         with pytest.raises(NotMigrated) as error:

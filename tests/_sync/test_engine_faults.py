@@ -222,6 +222,14 @@ def test_a_database_that_can_not_be_reached_is_said_at_once(server: Any, url: st
     engine.close()
 
 
+def test_a_password_that_is_not_percent_encoded_is_not_quoted() -> None:
+    engine = SyncPostgresEngine(url="postgresql://me:top@s3cret@127.0.0.1:1/x")
+    with pytest.raises(DatabaseUnreachable) as error:
+        engine.open()
+    assert "s3cret" not in f"{error.value} {error.value.hint}"
+    engine.close()
+
+
 def test_a_database_without_the_schema_is_not_migrated(empty_database: str) -> None:
     with SyncPostgresEngine(url=empty_database) as engine:
         with pytest.raises(NotMigrated) as error:

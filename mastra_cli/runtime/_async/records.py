@@ -43,7 +43,7 @@ class Records(Store):
             counts = there(await self._upsert(known(entity_id), batch, mode_, timeout), entity_id)
         finally:
             batch.close()
-        return UpsertResult(**totals(batch, counts), rejections=tuple(batch.rejections))
+        return UpsertResult(**totals(batch, counts), rejections=batch.rejections)
 
     async def get_record(
         self, *, entity_id: str, external_id: str, timeout: float | None = None

@@ -77,7 +77,7 @@ class Syncs(Store):
             source.batch.close()
         return SyncResult(
             **totals(source.batch, counts),
-            rejections=tuple(source.batch.rejections),
+            rejections=source.batch.rejections,
             entity=entity,
             run_id=source.run_id,
             deleted=counts.deleted,

@@ -128,7 +128,7 @@ class Connections:
         if opened is not None and opened.home == here:
             return opened
         if self._closed:
-            raise InvalidArgument("it is closed", hint="open() opens it again")
+            raise InvalidArgument("its connections are closed", hint="open() opens it again")
         with self._guard:
             opened = self._opened
             if opened is None or opened.home != here:
@@ -157,7 +157,7 @@ class Connections:
             except (psycopg.Error, TimeoutError) as error:
                 if not opened.succeeded or monotonic() + pause >= until:
                     raise DatabaseUnreachable(
-                        f"{mask(self._url or '')} takes no connection: {_reason(error)}",
+                        f"{mask(self._url or '')} takes no connection: {_reason(error, self._url)}",
                         sqlstate=getattr(error, "sqlstate", None),
                         transient=True,
                         hint="is the server up, and are user, password and database of the URL right?",
@@ -231,9 +231,15 @@ def _checked_url(url: Any) -> str:
     return url
 
 
-def _reason(error: BaseException) -> str:
-    """Why there is no connection, without what libpq quotes from the URL."""
+def _reason(error: BaseException, url: str | None) -> str:
+    """Why there is no connection, in the words of the server or of libpq."""
     if isinstance(error, TimeoutError | psycopg.errors.ConnectionTimeout):
         return "no answer in time"
-    words = re.search(r"(?:FATAL:\s*|failed: )(?!.*(?:FATAL:|failed: ))([^\n]+)", str(error))
-    return words[1] if words else type(error).__name__
+    found = re.search(r"(?:FATAL:\s*|failed: )(?!.*(?:FATAL:|failed: ))([^\n]+)", str(error))
+    words = found[1] if found else type(error).__name__
+    # In a URL that is not percent-encoded a piece of the password is taken for the host or the port.
+    given = conninfo_to_dict(url or "")
+    for name in ("host", "port", "password"):
+        if piece := given.get(name):
+            words = words.replace(str(piece), "...")
+    return words

@@ -215,7 +215,7 @@ class SyncMockMastraEngine(SyncMastraEngine):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise InvalidArgument("it is closed", hint="open() opens it again")
+            raise InvalidArgument("this engine is closed", hint="open() opens it again")
 
 
 def _run(id: str, source: Source, counts: Counts, status: str, error: str | None, began: datetime) -> SyncRun:

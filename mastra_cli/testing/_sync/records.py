@@ -218,7 +218,7 @@ class RecordConformance(Conformance):
         assert engine.get_records_by_entity_id(entity_id=entity.id) == []
         result = engine.upsert_records(entity_id=entity.id, records=records, on_error="collect")
         assert (result.created, result.rejected) == (1, 1)
-        assert result.rejections == (Rejection(1, "bad", error.value.reason),)
+        assert result.rejections == [Rejection(1, "bad", error.value.reason)]
         assert ids(engine.get_records_by_entity_id(entity_id=entity.id)) == ["good"]
 
     def test_data_may_be_nested_500_deep_and_no_deeper(
