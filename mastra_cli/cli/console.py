@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from mastra_cli.errors import MastraError, Usage
@@ -50,8 +50,7 @@ class Console:
     def answer(self, text: str) -> None:
         """A part of the answer, for people; `--json` leaves it to `finish`."""
         if not self.json:
-            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-            sys.stdout.flush()
+            _print(text if text.endswith("\n") else f"{text}\n")
 
     def finish(self, exit_code: int = 0, /, **keys: Any) -> None:
         """The answer for programs, and the exit status. Last call of every command."""
@@ -73,8 +72,10 @@ class Console:
     def _document(self, document: dict[str, Any]) -> None:
         if not self._answered:
             self._answered = True
-            sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
-            sys.stdout.flush()
+            text = json.dumps(document, ensure_ascii=False, default=str)
+            if not _fits(text):
+                text = json.dumps(document, default=str)
+            _print(f"{text}\n")
 
     # Talk
 
@@ -90,6 +91,11 @@ class Console:
         self._line(f"warning: {text}", "yellow", len("warning:"))
 
     def _line(self, text: str, style: str = "", styled: int = 0) -> None:
+        # A terminal that was closed, a pipe that nobody reads: no reason to stop halfway.
+        with suppress(OSError):
+            self._talk(text, style, styled)
+
+    def _talk(self, text: str, style: str, styled: int) -> None:
         if not (styled and self.color and sys.stderr.isatty()) and self._progress is None:
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
@@ -172,6 +178,23 @@ class Console:
 
     def confirm(self, question: str, *, flag: str) -> bool:
         return self.ask(f"{question} [y/N]", flag=flag).lower() in ("y", "yes")
+
+
+def _fits(text: str) -> bool:
+    """Whether stdout's encoding has all of its characters."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _print(text: str) -> None:
+    if not _fits(text):
+        encoding = sys.stdout.encoding
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def size(count: int | None) -> str:

@@ -348,6 +348,25 @@ def test_ctrl_c_undoes_what_the_run_made(place: Path, at: float) -> None:
     assert list(place.iterdir()) == []
 
 
+def test_nobody_who_listens_is_no_reason_to_stop_halfway(project: Path) -> None:
+    command = f"'{sys.executable}' -m mastra_cli engine add --provider embedded 2>&1 | true"
+    subprocess.run(command, shell=True, cwd=project, check=True, capture_output=True)
+    with psycopg.connect(env(project)["DB_URL"]) as connection:
+        assert connection.execute("SELECT count(*) FROM mastra.alembic_version").fetchone() == (1,)
+
+
+def test_a_terminal_that_is_closed_is_as_ctrl_c(place: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mastra_cli", "engine", *ADD],
+        cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert process.stderr.readline() == "making a Postgres data directory\n"
+    process.send_signal(signal.SIGHUP)
+    assert "ended by signal SIGHUP" in process.communicate(timeout=60)[1]
+    assert (process.returncode, list(place.iterdir())) == (130, [])
+
+
 def test_a_directory_that_can_not_be_written_is_said(place: Path, mastra: Mastra) -> None:
     (place / ".gitignore").mkdir()
     result = mastra(*ADD)

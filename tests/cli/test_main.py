@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +124,26 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         f"'{sys.executable}' -m mastra_cli engine --help | true", shell=True, capture_output=True, text=True
     )
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", ">&-", ">&- 2>&- <&-"])
+def test_closed_streams_change_no_exit_status(place: Path, redirection: str) -> None:
+    command = f"'{sys.executable}' -m mastra_cli engine migrate --env-file nowhere {redirection}"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=place)
+    assert result.returncode == 1
+    assert "AttributeError" not in result.stderr
+    assert ("no database URL" in result.stderr) == ("2>&-" not in redirection)
+
+
+def test_a_terminal_that_can_not_show_a_character_gets_its_code(place: Path) -> None:
+    command = [sys.executable, "-m", "mastra_cli", "engine", "migrate", "--env-file", "nö-😀", "--json"]
+    environ = os.environ | {"PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(command, capture_output=True, text=True, cwd=place, env=environ)
+    assert json.loads(result.stdout)["error"]["message"].endswith("or in nö-😀")
+    (place / ".env").write_text("DB_URL=postgresql://bö:pw@127.0.0.1:1/d\n")
+    command[4:] = ["status"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=place, env=environ)
+    assert (result.returncode, "//b\\xf6:***@" in result.stdout) == (1, True)
 
 
 def test_help_loads_nothing_heavy() -> None:

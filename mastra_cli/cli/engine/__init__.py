@@ -45,6 +45,8 @@ def _command(function: Callable[..., None]) -> None:
         try:
             function(console, env_file, **options)
             return console.exit_code
+        except BrokenPipeError:
+            raise  # nobody reads stdout, and `main` knows what to do
         except (Exception, KeyboardInterrupt) as failure:
             return failures.report(console, failure)
 
