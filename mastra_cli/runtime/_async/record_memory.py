@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from mastra_cli.errors import EntityNotFound, InvalidArgument
+from mastra_cli.errors import InvalidArgument
 from mastra_cli.runtime._async.mock import MockMastraEngine
 from mastra_cli.runtime._async.record_store import (
     Found,
@@ -84,21 +84,32 @@ class RecordMemory(RecordStore):
         """There is but one."""
 
     async def look(self, limit: int, clock: Clock) -> Look | None:
-        born = await self._born()
-        if born is None:
+        shelf = self._shelf
+        if shelf is None:
             return None
         kept = self._kept
         since = kept.state.version if kept else 0
-        floor, records = await self._changed(since, limit)
+        records = await self._changed(since, limit)
         if kept is not None and not records and kept.holder is None:
             kept.state = replace(kept.state, refreshed_at=datetime.now(UTC))
-        version = records[-1].version if records else since
-        return Look(version, floor, born, kept.state if kept else None, bool(kept and kept.skipped), records)
+        return Look(
+            shelf.version,
+            shelf.floor,
+            shelf.entity.created_at,
+            kept.state if kept else None,
+            bool(kept and kept.skipped),
+            records,
+        )
 
-    async def _changed(self, since: int, limit: int) -> tuple[int, list[Record]]:
-        """The feed's floor, and the records that changed after a version."""
+    @property
+    def _shelf(self) -> Any:
+        """The entity as the mock keeps it."""
+        return self._engine._shelf(self.entity_id)  # pyright: ignore[reportPrivateUsage]
+
+    async def _changed(self, since: int, limit: int) -> list[Record]:
+        """The records that changed after a version."""
         feed = await self._engine._feed(self.entity_id, since, limit, None)  # pyright: ignore[reportPrivateUsage]
-        return (feed.floor, [record for record, _ in feed.rows]) if feed else (0, [])
+        return [record for record, _ in feed.rows] if feed else []
 
     async def begin(self, generation: str, model: str | None, born: datetime, clock: Clock) -> None:
         state = State(generation, model, None, 0, born, False, None)
@@ -218,7 +229,7 @@ class RecordMemory(RecordStore):
     async def lookup(
         self, external_ids: Sequence[str], clock: Clock
     ) -> tuple[State | None, dict[str, Record]] | None:
-        if await self._born() is None:
+        if self._shelf is None:
             return None
         found: dict[str, Record] = {}
         for external_id in external_ids:
@@ -234,7 +245,7 @@ class RecordMemory(RecordStore):
         return len(ids), sum(id.startswith("0:") for id in ids)
 
     async def behind(self, version: int, clock: Clock) -> int:
-        return len((await self._changed(version, sys.maxsize))[1])
+        return len(await self._changed(version, sys.maxsize))
 
     async def drop(self, others: Sequence[str], clock: Clock) -> None:
         for name in (self.index_name, *others):
@@ -247,13 +258,6 @@ class RecordMemory(RecordStore):
         kept.holder = None
         self._indexes[(self.entity_id, self.index_name)] = kept
         del self._indexes[(self.entity_id, other)]
-
-    async def _born(self) -> datetime | None:
-        try:
-            entity = await self._engine.get_entity_by_id(id=self.entity_id)
-        except EntityNotFound:
-            return None
-        return entity.created_at
 
 
 def _cosine(left: Sequence[float], right: Sequence[float]) -> float:

@@ -109,13 +109,17 @@ class Refresh:
     async def _walk(self) -> None:
         """Through the feed, from the index's version to its end."""
         self._embedding.shape = await self._store.shape(self._clock)
+        # A walk from the beginning misses nothing that was purged before it.
+        floor = -1
         while True:
             look = await self._look()
             state = look.state
             if state is None:
                 raise TakenOver
             lost = state.dimension is not None and self._embedding.shape is None
-            behind_the_floor = 0 < state.version < look.floor and not state.sweeping
+            if state.version == 0:
+                floor = look.floor
+            behind_the_floor = 0 < state.version < look.floor != floor and not state.sweeping
             if lost or behind_the_floor or state.born != look.born:
                 await self._store.restart(self.me, look.born, lost, self._clock)
                 continue

@@ -44,7 +44,7 @@ def move_metadata(index: Index, ids: Sequence[str], metadata: Sequence[str]) -> 
     """Gives vectors other metadata, where it differs; their ids."""
     return build(
         """UPDATE {} v SET metadata = new.metadata::jsonb
-        FROM pg_catalog.unnest({}, {}) AS new (vector_id, metadata)
+        FROM unnest({}, {}) AS new (vector_id, metadata)
         WHERE {} AND v.vector_id = new.vector_id AND v.metadata IS DISTINCT FROM new.metadata::jsonb
         RETURNING v.vector_id""",
         vectors.table(index),
