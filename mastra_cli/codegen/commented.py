@@ -13,7 +13,7 @@ _PATH = re.compile(r"@type\s+([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)", re.ASCII)
 
 
 def class_path(comment: str | None) -> str | None:
-    """The path of the class that a comment names; None when it names none, "" when what it names can be none."""
+    """The path of the class that a comment names; None: it names none; "": what it names can be no class."""
     if comment is None or "@type" not in comment:
         return None
     found = _PATH.search(comment)

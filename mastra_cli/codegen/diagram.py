@@ -6,7 +6,10 @@ import re
 
 from mastra_cli.codegen.names import short_hash
 from mastra_cli.codegen.schema import Column, ForeignKey, Name, Schema, Table
+from mastra_cli.codegen.text import escapes
 
+# What Mermaid would read as the end of the text, as Markdown, HTML, an entity or a directive.
+_LOOKALIKES = str.maketrans('"`<>#%&\\', "''‹›♯％+/")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -90,8 +93,6 @@ def _note(column: Column) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Text between double quotes; Mermaid draws it as HTML, so what has a meaning there is spelled out."""
-    flat = " ".join(text.split())
-    return "".join(
-        c if c.isascii() and (c.isalnum() or c in " .,:()_-+/=*!?'") else f"#{ord(c)};" for c in flat
-    )
+    """Text for between double quotes, where Mermaid has no escapes."""
+    flat = " ".join(text.split()).translate(_LOOKALIKES)
+    return "".join(c if c == " " or not escapes(c) else "_" for c in flat)

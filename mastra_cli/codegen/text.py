@@ -7,13 +7,18 @@ from unicodedata import ucd_3_2_0 as unicode
 _SHORT = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
-def _escaped(character: str) -> str:
+def escapes(character: str) -> bool:
+    """Whether it is written out: a control, what turns the direction of a line, or what can not be seen."""
     code = ord(character)
     if 0x20 <= code < 0x7F:
+        return False
+    return code < 0xA0 or code == 0xAD or unicode.category(character)[0] in "CZ"
+
+
+def _escaped(character: str) -> str:
+    if not escapes(character):
         return character
-    # Controls, and what turns the direction of a line or can not be seen, are written out.
-    if code >= 0xA0 and code != 0xAD and unicode.category(character)[0] not in "CZ":
-        return character
+    code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 

@@ -42,7 +42,7 @@ def test_tables_columns_keys_and_relations_are_drawn(empty_database: str) -> Non
         '  public_bare["public.bare"]\n'
         '  public_company["public.company"] {\n'
         "    integer id PK\n"
-        '    varchar(20) name UK "The #34;name#34; #35;1 of it"\n'
+        "    varchar(20) name UK \"The 'name' ♯1 of it\"\n"
         '    numeric(5_2) odd_name "odd name"\n'
         "  }\n"
         '  public_names["public.names"] {\n'
