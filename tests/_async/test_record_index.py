@@ -3,79 +3,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-
 import pytest
 
-from mastra_cli.errors import Conflict, EntityNotFound, InvalidArgument
+from mastra_cli.errors import EntityNotFound, InvalidArgument
+from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.mock import MockMastraEngine
 from mastra_cli.runtime._async.postgres import PostgresEngine
-from mastra_cli.runtime._async.record_index import RecordIndex
 from mastra_cli.runtime._async.session import connect
 from mastra_cli.runtime._async.vector import PgVector
 from mastra_cli.runtime.models import Record
 from mastra_cli.runtime.models_search import RefreshProgress
-
-WORDS = ["cat", "dog", "fish", "red", "green", "blue", "house", "ship"]
-
-
-class Embedder:
-    """One number a word, and a little of each text's own; counts what it is asked."""
-
-    def __init__(self, words: list[str] = WORDS) -> None:
-        self.words = words
-        self.texts: list[str] = []
-        self.calls = 0
-
-    def __call__(self, texts: list[str]) -> list[list[float]]:
-        self.calls += 1
-        self.texts += texts
-        return [self.vector(text) for text in texts]
-
-    def vector(self, text: str) -> list[float]:
-        own = hashlib.sha256(text.encode()).digest()[0] / 25_600 + 0.01
-        return [*(float(text.lower().split().count(word)) for word in self.words), own]
-
-
-class Place:
-    """An entity, an index that follows it, and what is needed to make more of them."""
-
-    def __init__(self, engine, vector) -> None:
-        self.engine, self.vector = engine, vector
-        self.name, self.connection_id = "Docs", uuid.uuid4().hex
-        self.index_name = f"docs_{uuid.uuid4().hex[:12]}"
-        self.embedder = Embedder()
-
-    def index(self, **options) -> RecordIndex:
-        given = {
-            "engine": self.engine,
-            "vector": self.vector,
-            "embedder": self.embedder,
-            "index_name": self.index_name,
-            "entity_name": self.name,
-            "connection_id": self.connection_id,
-            "text": "text",
-            "model": "words-1",
-        }
-        return RecordIndex(**{**given, **options})
-
-    async def sync(self, *records: tuple, **options):
-        rows = [
-            {"external_id": id, "data": data if isinstance(data, dict) else {"text": data}}
-            for id, data in records
-        ]
-        return await self.engine.sync_records(
-            name=self.name, connection_id=self.connection_id, records=rows, **options
-        )
-
-    async def delete(self, *ids: str, purge: bool = False) -> None:
-        await self.engine.delete_records(entity_id=await self.entity_id(), external_ids=ids, purge=purge)
-
-    async def entity_id(self) -> str:
-        entity = await self.engine.get_entity(name=self.name, connection_id=self.connection_id)
-        assert entity is not None
-        return entity.id
+from tests._async.record_place import Embedder, Place, found
 
 
 @pytest.fixture(params=["mock", "postgres"])
@@ -85,10 +23,6 @@ async def place(request: pytest.FixtureRequest):
     else:
         async with connect(url=request.getfixturevalue("shared_database")) as pool:
             yield Place(PostgresEngine(pool=pool), PgVector(pool=pool))
-
-
-async def found(index: RecordIndex, query: str, **options) -> list[str]:
-    return [hit.record.external_id for hit in await index.search(query, **options)]
 
 
 async def test_a_refresh_makes_records_searchable(place: Place) -> None:
@@ -106,3 +40,319 @@ async def test_a_refresh_makes_records_searchable(place: Place) -> None:
     assert (status.version, status.behind, status.vectors, status.records) == (result.version, 0, 3, 3)
     assert status.model == "words-1"
     assert status.refreshed_at is not None
+
+
+async def test_text_that_did_not_change_is_not_embedded_again_and_metadata_moves(place: Place) -> None:
+    await place.sync(("a", {"text": "red cat", "n": 1}), ("b", {"text": "red dog", "n": 1}))
+    index = place.index()
+    await index.refresh()
+    place.embedder.texts.clear()
+    await place.sync(("a", {"text": "red cat", "n": 2}), ("b", {"text": "blue dog", "n": 1}), ("c", "ship"))
+    result = await index.refresh()
+    assert sorted(place.embedder.texts) == ["blue dog", "ship"]
+    assert (result.created, result.updated, result.unchanged, result.embedded) == (1, 2, 0, 2)
+    assert await found(index, "cat", filter={"n": 2}, mode="vector") == ["a"]
+    assert "a" not in await found(index, "cat", filter={"n": 1}, mode="vector")
+
+
+async def test_what_the_index_does_not_hold_changes_nothing(place: Place) -> None:
+    await place.sync(("a", {"text": "red cat", "n": 1, "seen": 1}))
+    index = place.index(metadata=["n"])
+    await index.refresh()
+    await place.sync(("a", {"text": "red cat", "n": 1, "seen": 2}))
+    result = await index.refresh()
+    assert (result.created, result.updated, result.unchanged, result.embedded) == (0, 0, 1, 0)
+    [hit] = await index.search("cat")
+    assert hit.record.data["seen"] == 2
+
+
+async def test_the_deleted_leave_and_the_revived_come_back(place: Place) -> None:
+    await place.sync(("a", "red cat"), ("b", "red dog"))
+    index = place.index()
+    await index.refresh()
+    await place.delete("a")
+    result = await index.refresh()
+    assert (result.deleted, (await index.status()).vectors) == (1, 1)
+    await place.sync(("a", "red cat"))
+    result = await index.refresh()
+    assert (result.created, result.embedded) == (1, 1)
+    assert (await found(index, "cat"))[0] == "a"
+    await place.delete("a", "b", purge=True)
+    assert (await index.refresh()).deleted == 2
+    assert (await index.status()).vectors == 0
+
+
+@pytest.mark.parametrize("mode", ["vector", "keyword", "hybrid"])
+async def test_a_deleted_record_is_never_found_and_hits_are_the_records_as_they_are_now(
+    place: Place, mode: str
+) -> None:
+    await place.sync(
+        *((f"{n}", f"red cat {n}") for n in range(8)), ("x", {"text": "red cat", "color": "red"})
+    )
+    index = place.index()
+    await index.refresh()
+    await place.delete(*(f"{n}" for n in range(7)))
+    await place.sync(("x", {"text": "a blue ship", "color": "blue"}))
+    hits = await index.search("red cat", mode=mode, top_k=2)
+    assert sorted(hit.record.external_id for hit in hits) == ["7", "x"]
+    now = {hit.record.external_id: hit for hit in hits}["x"]
+    assert (now.record.data["color"], now.text) == ("blue", "red cat")
+    # By its old metadata it would still be a hit.
+    assert await found(index, "red cat", mode=mode, filter={"color": "red"}) == []
+
+
+async def test_a_record_that_dies_while_it_is_searched_for_is_not_found(place: Place) -> None:
+    await place.sync(("a", "red cat"), ("b", "blue cat"))
+    index = place.index()
+    await index.refresh()
+    looked = index._store.nearest
+
+    async def nearest(*args):
+        answer = await looked(*args)
+        await place.delete("a")
+        return answer
+
+    index._store.nearest = nearest
+    assert await found(index, "red cat") == ["b"]
+
+
+async def test_a_filter_is_over_the_records_data_in_both_styles(place: Place) -> None:
+    await place.sync(
+        ("a", {"text": "cat", "price": 5, "tags": ["x"], "in": {"deep": 1}}),
+        ("b", {"text": "cat", "price": 15, "tags": ["x", "y"]}),
+        ("c", {"text": "cat", "price": "5"}),
+    )
+    index = place.index()
+    await index.refresh()
+    for mode in ("vector", "keyword", "hybrid"):
+        assert sorted(await found(index, "cat", mode=mode, filter={"price": {"$lt": 10}})) == ["a"]
+        conditions = [{"field": "data.tags", "operator": "contains", "value": "x"}]
+        assert sorted(await found(index, "cat", mode=mode, filter=conditions)) == ["a", "b"]
+        assert await found(index, "cat", mode=mode, filter={"in.deep": 1}) == ["a"]
+    with pytest.raises(InvalidArgument, match="There is no filter operator"):
+        await index.search("cat", filter={"a": {"$near": 1}})
+
+
+async def test_a_filter_on_a_field_that_was_not_copied_is_refused(place: Place) -> None:
+    await place.sync(("a", {"text": "cat", "n": 1, "m": {"x": 1, "y": 2}}))
+    index = place.index(metadata=["n", "m.x"])
+    await index.refresh()
+    assert await found(index, "cat", filter={"n": 1, "m.x": 1}) == ["a"]
+    with pytest.raises(InvalidArgument, match=r"does not hold the field 'm.y'") as caught:
+        await index.search("cat", filter={"m.y": 2})
+    assert caught.value.hint is not None
+    assert "metadata=[...]" in caught.value.hint
+
+
+async def test_chunks_are_one_hit_a_record_and_only_the_changed_ones_are_embedded(place: Place) -> None:
+    await place.sync(("a", "red cat|blue cat|green cat"), ("b", "a ship"), ("1:a", "a cat"))
+    index = place.index(split=lambda text: text.split("|"))
+    assert (await index.refresh()).embedded == 5
+    status = await index.status()
+    assert (status.vectors, status.records) == (5, 3)
+    hits = await index.search("blue cat", mode="vector", top_k=3)
+    assert [(hit.record.external_id, hit.chunk, hit.text) for hit in hits][0] == ("a", 1, "blue cat")
+    assert sorted(hit.record.external_id for hit in hits) == ["1:a", "a", "b"]
+    place.embedder.texts.clear()
+    await place.sync(("a", "red cat|house"))
+    assert (await index.refresh()).updated == 1
+    assert place.embedder.texts == ["house"]
+    assert (await index.status()).vectors == 4
+
+
+async def test_text_is_a_field_a_list_of_them_or_a_callable(place: Place) -> None:
+    await place.sync(
+        ("a", {"title": "Cat", "body": {"text": "red"}, "n": 1, "tags": ["x", "y"]}), ("b", {"title": "Dog"})
+    )
+    await place.index(text=["title", "body.text", "tags", "missing"]).refresh()
+    assert sorted(place.embedder.texts) == ["Cat\n\nred\n\nx\ny", "Dog"]
+
+    def text(record: Record) -> str | None:
+        return record.data["title"] if record.external_id == "a" else None
+
+    other = place.index(text=text, index_name=f"{place.index_name}_2")
+    assert (await other.refresh()).created == 1
+    assert await found(other, "dog") == ["a"]
+
+
+async def test_a_record_that_is_no_longer_searchable_leaves(place: Place) -> None:
+    await place.sync(("a", "cat"), ("b", {"text": None}), ("c", {"text": "  "}), ("d", {}))
+    index = place.index()
+    result = await index.refresh()
+    assert (result.created, result.embedded) == (1, 1)
+    await place.sync(("a", {"text": ""}))
+    assert (await index.refresh()).deleted == 1
+    assert (await index.status()).vectors == 0
+
+
+class Synonyms:
+    """The words of `Place.embedder`, some of them by another name."""
+
+    def __init__(self, synonyms: dict[str, str]) -> None:
+        self.synonyms = synonyms
+
+    def __call__(self, texts: list[str]) -> list[list[float]]:
+        return Embedder()([" ".join(self.synonyms.get(w, w) for w in text.split()) for text in texts])
+
+
+async def test_keywords_find_what_vectors_miss_and_the_other_way_round(place: Place) -> None:
+    await place.sync(("a", "red cat"), ("b", "error ERR-4042 in the pump"), ("c", "blue house"))
+    index = place.index(embedder=Synonyms({"feline": "cat"}))
+    await index.refresh()
+    assert await found(index, "ERR-4042", mode="keyword") == ["b"]
+    assert await found(index, "feline", mode="keyword") == []
+    assert (await found(index, "feline", mode="vector"))[0] == "a"
+    assert "b" in await found(index, "ERR-4042 feline", top_k=2)
+    assert "a" in await found(index, "ERR-4042 feline", top_k=2)
+
+
+async def test_rare_words_count_more_than_common_ones(place: Place) -> None:
+    await place.sync(*((f"{n}", "the cat") for n in range(6)), ("x", "the zebra"), ("y", "the zebra cat"))
+    index = place.index()
+    await index.refresh()
+    assert (await found(index, "the cat or the zebra", mode="keyword"))[:2] == ["y", "x"]
+
+
+async def test_min_score_leaves_out_what_is_below(place: Place) -> None:
+    await place.sync(("a", "cat"), ("b", "ship"))
+    index = place.index()
+    await index.refresh()
+    [hit] = await index.search("cat", mode="vector", min_score=0.9)
+    assert (hit.record.external_id, hit.score) == ("a", pytest.approx(1.0, abs=1e-3))
+
+
+async def test_a_search_before_the_first_refresh_finds_nothing(place: Place) -> None:
+    index = place.index()
+    for call in (index.refresh, index.status, lambda: index.search("cat")):
+        with pytest.raises(EntityNotFound, match="that docs_.* follows is not there"):
+            await call()
+    await place.engine.create_entity(name=place.name, connection_id=place.connection_id)
+    assert await index.search("cat") == []
+    assert (await index.refresh()).created == 0
+    assert await index.search("cat") == []
+    await place.sync(("a", "cat"))
+    status = await index.status()
+    assert (status.behind, status.vectors, status.records) == (1, 0, 0)
+    await index.refresh()
+    assert await found(index, "cat") == ["a"]
+
+
+async def test_progress_is_told(place: Place) -> None:
+    await place.sync(*((f"{n:02}", f"cat {n}") for n in range(10)))
+    told: list[RefreshProgress] = []
+    await place.index(batch_size=2, max_concurrency=2).refresh(on_progress=told.append)
+    assert [each.done for each in told] == [4, 8, 10]
+    assert {each.total for each in told} == {10}
+    assert told[-1].embedded == 10
+
+
+async def test_batches_are_no_larger_and_no_more_at_once_than_was_said(place: Place) -> None:
+    await place.sync(*((f"{n:02}", f"cat {n}") for n in range(23)))
+    sizes: list[int] = []
+    at_once = [0, 0]
+
+    async def embed(texts: list[str]) -> list[list[float]]:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        sizes.append(len(texts))
+        await waiting.sleep(0.005)
+        at_once[0] -= 1
+        return place.embedder(texts)
+
+    await place.index(embedder=embed, batch_size=3, max_concurrency=2).refresh()
+    assert max(sizes) == 3
+    assert sum(sizes) == 23
+    assert at_once[1] == 2
+
+
+async def test_what_was_purged_meanwhile_is_swept(place: Place) -> None:
+    await place.sync(("a", "cat"), ("b", "dog"))
+    index = place.index()
+    await index.refresh()
+    await place.delete("a", purge=True)
+    await place.engine.purge_tombstones(entity_id=await place.entity_id(), before_version=2**60)
+    result = await index.refresh()
+    assert (result.deleted, result.embedded) == (1, 0)
+    assert await found(index, "cat") == ["b"]
+
+
+async def test_an_entity_that_was_made_again_is_followed_from_its_beginning(place: Place) -> None:
+    await place.sync(("a", "cat"), ("b", "dog"))
+    index = place.index()
+    await index.refresh()
+    await place.engine.delete_entity_by_id(id=await place.entity_id())
+    await place.sync(("b", "dog"), ("c", "ship"))
+    assert "a" not in await found(index, "cat")
+    result = await index.refresh()
+    assert (result.created, result.deleted, result.unchanged, result.embedded) == (1, 1, 1, 1)
+
+
+async def test_a_sync_during_a_refresh_is_in_the_next_one_at_the_latest(place: Place) -> None:
+    await place.sync(*((f"{n}", f"cat {n}") for n in range(6)))
+    synced: list[int] = []
+
+    async def embed(texts: list[str]) -> list[list[float]]:
+        if not synced:
+            synced.append(1)
+            await place.sync(("0", "ship"), ("9", "house"))
+            await place.delete("5")
+        return place.embedder(texts)
+
+    index = place.index(embedder=embed, batch_size=2, max_concurrency=1)
+    await index.refresh()
+    await index.refresh()
+    assert (await found(index, "ship", mode="vector"))[0] == "0"
+    status = await index.status()
+    assert (status.behind, status.vectors, status.records) == (0, 6, 6)
+
+
+async def test_drop_removes_index_and_checkpoint(place: Place) -> None:
+    await place.sync(("a", "cat"))
+    index = place.index()
+    await index.drop()
+    await index.refresh()
+    await index.drop()
+    assert await index.search("cat") == []
+    status = await index.status()
+    assert (status.version, status.vectors, status.model) == (0, 0, None)
+    assert (await index.refresh()).created == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"embedder": 5}, "embedder must be a callable"),
+        ({"text": 5}, "text must be a field or a list of fields, or a callable"),
+        ({"text": []}, "text must be a field"),
+        ({"metadata": 5}, "metadata must be a field or a list of fields"),
+        ({"split": 5}, "split must be a callable"),
+        ({"model": ""}, "model must be a non-empty str"),
+        ({"batch_size": 0}, "batch_size must be a whole number"),
+        ({"max_concurrency": 0}, "max_concurrency must be a whole number"),
+        ({"index_name": "a b"}, "can not be the name of an index"),
+        ({"index_name": "vector_skipped"}, "one of the engine's own tables"),
+        ({"entity_name": ""}, "name is empty"),
+        ({"engine": 5}, "engine must be a PostgresEngine or a MockMastraEngine"),
+        ({"embedder_timeout": 0}, "timeout must be a number of seconds"),
+    ],
+)
+async def test_what_can_not_be_used_is_refused(place: Place, options: dict, words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        place.index(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"query": 5}, "query_text must be a str"),
+        ({"query": " "}, "query is empty"),
+        ({"query": "a\0"}, "can not be searched for"),
+        ({"top_k": 0}, "top_k must be a whole number"),
+        ({"mode": "ann"}, "no such mode"),
+        ({"min_score": "x"}, "min_score must be a number"),
+        ({"filter": {"a": {"$regex": "x"}}}, "is for vector indexes alone"),
+    ],
+)
+async def test_a_search_that_makes_no_sense_is_refused(place: Place, options: dict, words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        await place.index().search(**{"query": "cat", **options})

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg.conninfo import conninfo_to_dict
+
 from mastra_cli.errors import Conflict, InvalidArgument, PermissionDenied, VectorIndexNotFound
 from mastra_cli.runtime._async.record_store import (
     Found,
@@ -356,6 +358,12 @@ def _record(row: Sequence[Any]) -> Record:
     # Times come in the server's zone, which is nobody's concern.
     in_utc: list[Any] = [value.astimezone(UTC) if isinstance(value, datetime) else value for value in row]
     return Record(*in_utc)
+
+
+def surely_apart(engine_pool: Pool, vector: PgVector) -> bool:
+    """Whether their URLs, as far as they are known, name two databases."""
+    urls = [engine_pool._url, vector._pool._url]  # pyright: ignore[reportPrivateUsage]
+    return len({conninfo_to_dict(url).get("dbname") for url in urls if url is not None}) > 1
 
 
 def two_databases() -> InvalidArgument:

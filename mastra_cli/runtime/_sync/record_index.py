@@ -26,7 +26,7 @@ from mastra_cli.runtime._sync.record_memory import RecordMemory
 from mastra_cli.runtime._sync.record_refresh import Refresh
 from mastra_cli.runtime._sync.record_search import Question, Search, Switched, gone
 from mastra_cli.runtime._sync.record_store import LEASE, RecordStore, State, TakenOver, another_model
-from mastra_cli.runtime._sync.record_table import RecordTable, two_databases
+from mastra_cli.runtime._sync.record_table import RecordTable, surely_apart, two_databases
 from mastra_cli.runtime._sync.store import pair
 from mastra_cli.runtime._sync.vector import SyncPgVector
 from mastra_cli.runtime.models import Record
@@ -264,6 +264,8 @@ class SyncRecordIndex:
                     f"vector must be a PgVector of the engine's database, and is {_kind(self._vector)}",
                     hint="PgVector(pool=...), with the pool of the engine",
                 )
+            if surely_apart(_pool(self._engine), self._vector):
+                raise two_databases()
             store = RecordTable(
                 self._vector, _pool(self._engine), self._entity_id, name, self._language, self._timeout
             )
