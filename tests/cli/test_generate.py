@@ -100,6 +100,35 @@ def test_check_without_a_file_is_3_and_makes_none(contacts: str, mastra: Mastra,
     assert list(place.iterdir()) == []
 
 
+def test_other_line_endings_are_no_change(contacts: str, mastra: Mastra) -> None:
+    mastra("generate")
+    MODULE.write_bytes(MODULE.read_bytes().replace(b"\n", b"\r\n"))
+    assert mastra("generate", "--check").code == 0
+
+
+def test_a_folder_in_the_files_place_is_an_error(contacts: str, mastra: Mastra) -> None:
+    MODULE.mkdir()
+    result = mastra("generate")
+    assert (result.code, result.err.splitlines()[0]) == (
+        1,
+        "error: mastra_models.py can not be read: Is a directory",
+    )
+
+
+def test_a_role_that_may_not_read_the_revision_generates_all_the_same(
+    database: str, mastra: Mastra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_URL", database)
+    assert "\n# Revision: 0" in mastra("generate", "--output", "-").out
+    execute(
+        database,
+        "DROP ROLE IF EXISTS visitor; CREATE ROLE visitor LOGIN; REVOKE ALL ON ALL TABLES IN SCHEMA mastra FROM visitor;"
+        "CREATE TABLE public.t (id int)",
+    )
+    monkeypatch.setenv("DB_URL", database.replace("postgres@", "visitor@"))
+    assert "\n# Revision: none\n" in mastra("generate", "--output", "-", "--schema", "public").out
+
+
 def test_an_unreachable_database_is_5_and_leaves_the_old_file(
     contacts: str, mastra: Mastra, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,14 +101,15 @@ def _make(
     from mastra_cli.codegen.render import render
     from mastra_cli.local.ready import probe
 
-    probe(url.value)
+    probe(url.value, timeout=10)
     read = read_schema(url.value, Selection(*(tuple(glob or ()) for glob in globs)))
     return read, render(read, style, enums)
 
 
 def _present(path: Path) -> str | None:
+    """What is there now; None: nothing. Line endings are not compared: git may have changed them."""
     try:
-        return path.read_bytes().decode()
+        return path.read_bytes().decode().replace("\r\n", "\n")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
