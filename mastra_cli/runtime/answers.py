@@ -55,6 +55,11 @@ def check_text(text: object) -> None:
         raise InvalidArgument(f"query_text can not be searched for: {reason.words}")
 
 
+def in_order(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows of (id, distance, ...) by distance, then id."""
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
 def results(index: Index, rows: Sequence[Sequence[Any]], top_k: int, min_score: float | None) -> QueryResults:
     """Rows of (id, distance, is exact, metadata, document, vector) as results."""
     found = [
@@ -125,7 +130,7 @@ def plan(index: Index, explained: Any, top_k: int) -> QueryPlan:
     nodes = list(_nodes(root))
     name = f"{index.name}_vector_idx"
     used = any(node.get("Index Name") == name and node["Actual Loops"] > 0 for node in nodes)
-    counted = next((n["Actual Rows"] for n in nodes if n.get("Subplan Name") == "CTE few"), 0)
+    few = next((n["Actual Rows"] for n in nodes if n.get("Subplan Name") == "CTE few"), None)
     compared = any(n.get("Alias") == "e" and n["Actual Loops"] > 0 and n["Actual Rows"] > 0 for n in nodes)
     if isinstance(index.config, Flat):
         reason = "the index is Flat(): every query is exact"
@@ -137,10 +142,10 @@ def plan(index: Index, explained: Any, top_k: int) -> QueryPlan:
         reason = "too few of the nearest rows match: all matching rows are compared exactly"
     elif used:
         reason = "the index gives the nearest rows"
-    elif counted > FEW:
+    elif few is None or few > FEW:
         reason = "the planner finds a scan of so small a table cheaper"
     else:
-        reason = f"{int(counted):,} rows match, at most {FEW:,}: they are compared exactly"
+        reason = f"{int(few):,} rows match, at most {FEW:,}: they are compared exactly"
     uses_index = used and not compared
     return QueryPlan(uses_index, "ann" if uses_index else "exact", reason, json.dumps(root, indent=1))
 

@@ -13,6 +13,7 @@ from mastra_cli.errors import (
     InvalidArgument,
     MastraError,
     NotMigrated,
+    OutcomeUnknown,
     PermissionDenied,
 )
 from mastra_cli.runtime import metrics
@@ -131,6 +132,10 @@ class Indexes(Known):
             await self._rows(vectors_tables.drop_table(index), clock, writes=True)
         except NotMigrated as error:
             raise not_found(index.name, self._schema) from error
+        except OutcomeUnknown as error:
+            # Repeated after a lost answer, it found nothing left to drop.
+            if getattr(error.__cause__, "sqlstate", None) != "42P01":
+                raise
         except PermissionDenied as error:
             raise needs(error, f"deleting the index {index.name}", "to own its table") from error
         finally:

@@ -234,12 +234,13 @@ class SyncPgVector(Builds):
             statement = vectors_search.nearest(index, asked).fill(packed, space, None)
             found = self._search(statement, clock)
             if len(found) == asked.top_k:
+                found = answers.in_order(found)
                 return self._search(vectors_search.explained(statement), clock) if explained else found
         statement = vectors_search.search(index, asked).fill(packed, space, condition)
         if explained:
             return self._search(vectors_search.explained(statement), clock)
         answer = self._search(statement, clock)
-        if found == [] and answer:
+        if found is not None and len(found) < len(answer):
             self._shared.add(index.name)
         return answer
 

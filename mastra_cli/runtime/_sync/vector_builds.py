@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mastra_cli.errors import Conflict, DatabaseFailed, InvalidArgument, PermissionDenied
+from mastra_cli.errors import Conflict, DatabaseFailed, InvalidArgument, OutcomeUnknown, PermissionDenied
 from mastra_cli.runtime import building, metrics
 from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime._sync.vector_indexes import checked_config, needs
@@ -124,14 +124,15 @@ class Builds(Writes):
         statement = vectors_tables.create_ann(index, "_vector_new", concurrently=True)
         try:
             self._rows(statement, clock, writes=True)
-        except DatabaseFailed as error:
-            if error.sqlstate == "42P07":
+        except (DatabaseFailed, OutcomeUnknown) as error:
+            state = getattr(error.__cause__, "sqlstate", None)
+            if state == "42P07":
                 # The connection was lost, the statement repeated: what the first one left stands in the way.
                 self._rows(vectors_tables.drop_ann(index, "_vector_new"), clock, writes=True)
                 self._rows(statement, clock, writes=True)
                 return
             self._rows(vectors_tables.drop_ann(index, "_vector_new"), clock, writes=True)
-            if error.sqlstate in ("53100", "53200"):
+            if state in ("53100", "53200"):
                 raise building.out_of_memory(index, error) from error
             raise
 

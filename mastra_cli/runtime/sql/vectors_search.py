@@ -1,11 +1,11 @@
 """The statements that search: one a query, and one round trip.
 
-Without a filter, where the namespace is the only one, `nearest` asks the ANN index alone. In every other case
-`search` first looks for up to FEW + 1 matching rows. At most FEW: these are compared exactly. More: the ANN
-index gives the WINDOW rows nearest to the query, and those of them that match are the answer when there are
-enough; they lie near, then, and the window holds them in their right order. When there are not, the matching
-rows lie elsewhere, where a graph would have to be walked a long way to find some of them, and not the
-nearest: all of them are compared exactly.
+Without a filter `nearest` asks the ANN index alone, and where its rows are all of the namespace they are the
+answer. In every other case `search` first looks for up to FEW + 1 matching rows. At most FEW: these are
+compared exactly. More: the ANN index gives the WINDOW rows nearest to the query, and those of them that match
+are the answer when there are enough; they lie near, then, and the window holds them in their right order.
+When there are not, they lie elsewhere, where a graph would have to be walked a long way to find some
+of them, and not the nearest: all of them are compared exactly.
 
 The branches that are not needed are never run: each stands behind a condition that is known before its scan
 begins (a one-time filter). Another such condition sets `ef_search` for this statement alone, by `set_config`
@@ -61,10 +61,39 @@ def uses_ann(index: Index, asked: Search) -> bool:
 
 @lru_cache(512)
 def nearest(index: Index, asked: Search) -> Shape:
-    """As `search`, from the ANN index alone; no rows when the namespace is not the only one."""
-    count = _candidates(asked.top_k) if index.quantized else asked.top_k
+    """As `search`, from the ANN index alone and in no order: right when it brings as many rows as were asked.
+
+    The nearest rows of the whole table are taken. When all of them are of the namespace they are its nearest.
+    """
+    if index.quantized:
+        return _nearest_quantized(index, asked)
+    wanted = vectors.typed(index, VECTOR)
+    mine = Fragment(SQL("namespace, " if index.namespaced else ""))
+    rows = build(
+        """SELECT {}vector_id, {} AS distance, false AS exact, metadata, {} AS document, {} AS vector FROM {}
+        WHERE {} ORDER BY {} LIMIT {}""",
+        mine,
+        _distance(index, wanted),
+        vectors.document(index),
+        _vector(index, asked),
+        vectors.table(index),
+        _settings(index, asked, asked.top_k, iterative=False),
+        _distance(index, wanted),
+        number(asked.top_k),
+    )
+    kept = vectors.where(index, NAMESPACE, None)
+    return Shape.of(
+        build(
+            "SELECT vector_id, distance, exact, metadata, document, vector FROM ({}) n WHERE {}", rows, kept
+        )
+    )
+
+
+def _nearest_quantized(index: Index, asked: Search) -> Shape:
+    count = _candidates(asked.top_k)
     alone = Fragment(SQL("true"))
     if index.namespaced:
+        # Candidates of other namespaces would stand in the way: it must be the only one.
         edge: LiteralString = "(SELECT namespace FROM {} ORDER BY namespace LIMIT 1) = {}"
         other: LiteralString = "(SELECT namespace FROM {} ORDER BY namespace DESC LIMIT 1) = {}"
         first, last = (build(each, vectors.table(index), NAMESPACE) for each in (edge, other))
@@ -199,7 +228,7 @@ def _candidates(top_k: int) -> int:
     return min(EF_MAX, max(10 * top_k, 400))
 
 
-def _settings(index: Index, asked: Search, count: int) -> Fragment:
+def _settings(index: Index, asked: Search, count: int, *, iterative: bool = True) -> Fragment:
     """Sets what the scan goes by, for this statement alone; always true."""
     if isinstance(index.config, IvfFlat):
         lists = index.config.lists or 100
@@ -208,7 +237,7 @@ def _settings(index: Index, asked: Search, count: int) -> Fragment:
             values["ivfflat.iterative_scan"] = "relaxed_order"
     else:
         values = {"hnsw.ef_search": max(count, asked.ef or EF)}
-        if index.version >= (0, 8):
+        if iterative and index.version >= (0, 8):
             values["hnsw.iterative_scan"] = "relaxed_order"
     calls = [
         Fragment(SQL("pg_catalog.set_config({}, {}, true)").format(Literal(name), Literal(str(value))))
@@ -222,8 +251,9 @@ def default_probes(lists: int) -> int:
     return max(1, min(lists, round(2 * lists**0.5)))
 
 
-def _distance(index: Index) -> Fragment:
-    return _compared(index, index.metric, Fragment(SQL("embedding")), Fragment(SQL("(SELECT v FROM q)")))
+def _distance(index: Index, wanted: Fragment | None = None) -> Fragment:
+    wanted = Fragment(SQL("(SELECT v FROM q)")) if wanted is None else wanted
+    return _compared(index, index.metric, Fragment(SQL("embedding")), wanted)
 
 
 def _order(index: Index) -> Fragment:
