@@ -133,10 +133,11 @@ class _Module:
     def _insert(self, column: Column) -> Literal["required", "optional", "absent"]:
         if column.generated or column.identity == "always":
             return "absent"
-        domain = self.annotator.domains.get(column.type.name) if not column.type.array else None
-        while domain is not None and not domain.has_default:
-            domain = self.annotator.domains.get(domain.type.name)
-        given = column.has_default or column.identity or domain is not None
+        use, by_type = column.type, False
+        while use.kind == "domain" and not use.array and not by_type:
+            domain = self.annotator.domains[use.name]
+            use, by_type = domain.type, domain.has_default
+        given = column.has_default or column.identity or by_type
         return "optional" if column.nullable or given else "required"
 
     def _object(

@@ -60,13 +60,14 @@ def test_a_domains_default_makes_a_column_optional(empty_database: str) -> None:
     execute(
         empty_database,
         """CREATE DOMAIN public.base AS text DEFAULT 'x' NOT NULL; CREATE DOMAIN public.top AS public.base;
-        CREATE DOMAIN public.must AS text NOT NULL; CREATE TABLE public.t (a public.top, b public.must);""",
+        CREATE DOMAIN public.must AS text NOT NULL; CREATE DOMAIN public.list AS public.base[] NOT NULL;
+        CREATE TABLE public.t (a public.top, b public.must, c public.list);""",
     )
     namespace: dict[str, Any] = {}
     exec(render(read_schema(empty_database, Selection())).text, namespace)
     row, insert = namespace["T"].model_fields, namespace["TInsert"].model_fields
-    assert [field.is_required() for field in row.values()] == [True, True]
-    assert [field.is_required() for field in insert.values()] == [False, True]
+    assert [field.is_required() for field in row.values()] == [True, True, True]
+    assert [field.is_required() for field in insert.values()] == [False, True, True]
 
 
 def test_what_is_not_selected_is_read_no_further_than_types_need(empty_database: str) -> None:

@@ -28,7 +28,7 @@ def generate(
     schema: Annotated[
         list[str] | None,
         typer.Option(
-            "--schema", metavar="NAME", help="A schema, again for more [default: mastra and public]."
+            "--schema", metavar="NAME", help="A schema; again for more (default: mastra and public)."
         ),
     ] = None,
     table: Annotated[
