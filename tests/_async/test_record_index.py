@@ -151,7 +151,7 @@ async def test_chunks_are_one_hit_a_record_and_only_the_changed_ones_are_embedde
     status = await index.status()
     assert (status.vectors, status.records) == (5, 3)
     hits = await index.search("blue cat", mode="vector", top_k=3)
-    assert [(hit.record.external_id, hit.chunk, hit.text) for hit in hits][0] == ("a", 1, "blue cat")
+    assert (hits[0].record.external_id, hits[0].chunk, hits[0].text) == ("a", 1, "blue cat")
     assert sorted(hit.record.external_id for hit in hits) == ["1:a", "a", "b"]
     place.embedder.texts.clear()
     await place.sync(("a", "red cat|house"))
@@ -224,7 +224,7 @@ async def test_min_score_leaves_out_what_is_below(place: Place) -> None:
 async def test_a_search_before_the_first_refresh_finds_nothing(place: Place) -> None:
     index = place.index()
     for call in (index.refresh, index.status, lambda: index.search("cat")):
-        with pytest.raises(EntityNotFound, match="that docs_.* follows is not there"):
+        with pytest.raises(EntityNotFound, match=r"that docs_.* follows is not there"):
             await call()
     await place.engine.create_entity(name=place.name, connection_id=place.connection_id)
     assert await index.search("cat") == []

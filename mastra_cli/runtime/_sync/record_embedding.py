@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any, cast
 
-from mastra_cli.errors import EmbedderFailed, InvalidArgument
+from mastra_cli.errors import Conflict, EmbedderFailed, InvalidArgument
 from mastra_cli.runtime import metrics
 from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime._sync.record_store import Shape, another_model
@@ -80,7 +80,7 @@ class Embedding:
             alive()
             try:
                 return self._read(_listed(self._ask(batch, clock), len(batch)), whole=True)
-            except InvalidArgument:
+            except (InvalidArgument, Conflict):
                 raise
             except Exception as error:
                 if pause is None or clock.left() <= pause:
@@ -110,7 +110,7 @@ class Embedding:
             alive()
             try:
                 answers += self._read(_listed(self._ask(half, clock), len(half)), whole=False)
-            except InvalidArgument:
+            except (InvalidArgument, Conflict):
                 raise
             except Exception as inner:
                 answers += self._halved(half, inner, clock, alive)

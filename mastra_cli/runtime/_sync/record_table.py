@@ -142,7 +142,7 @@ class RecordTable(SyncPgVector, RecordStore):
         return self._on(self.index_name, clock, work)
 
     def write(self, me: str, work: Work, clock: Clock) -> list[str]:
-        index, pieces = self._table(work, clock)
+        index, pieces = self._table(me, work, clock)
         rows = [Row(*row) for row in work.rows]
         params = self._advance(me, work.state, work.version, work.shape, swept=False)
 
@@ -182,7 +182,7 @@ class RecordTable(SyncPgVector, RecordStore):
             self._indexes.pop(self.index_name, None)
         return moved
 
-    def _table(self, work: Work, clock: Clock) -> tuple[Index | None, list[Fragment]]:
+    def _table(self, me: str, work: Work, clock: Clock) -> tuple[Index | None, list[Fragment]]:
         """The table to write to, and what makes it when it is not there."""
         shape = work.shape
         if work.state.dimension is not None:
@@ -193,6 +193,8 @@ class RecordTable(SyncPgVector, RecordStore):
         if found is not None:
             # Made empty by somebody for this: taken as it is.
             if self._row(vectors_records.more_than(found, 0), clock):
+                # Or it is ours, and the one that took over has made and filled it.
+                self.keep(me, self.lease, clock)
                 raise Conflict(
                     f"the index {found.name} is there already, and holds other vectors than this entity's",
                     hint="choose another index_name, or delete_index() first",
