@@ -258,7 +258,7 @@ def test_what_is_not_understood_is_listed_and_strict_makes_it_an_error(contacts:
 def test_a_folder_that_takes_no_file_is_an_error_with_its_name(contacts: str, mastra: Mastra) -> None:
     result = mastra("generate", "--output", "no/such/folder.py")
     assert result.code == 1
-    assert result.err.startswith("error: no/such/folder.py can not be written: No such file or directory\n")
+    assert result.err.startswith("error: no/such/folder.py can not be written: ")
 
 
 def test_a_diagram_is_written_beside_the_module_and_checked_with_it(contacts: str, mastra: Mastra) -> None:
