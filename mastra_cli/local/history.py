@@ -45,6 +45,8 @@ class Plan:
     down: bool
     beyond: tuple[Revision, ...]
     """What is newer than the target."""
+    prepared: bool = True
+    """Schema and extension are there. They may be missing without a step to take: pgvector was dropped."""
 
 
 def history(folder: Path | None = None) -> tuple[Revision, ...]:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
-from mastra_cli.errors import MastraError, NoEngine
+from mastra_cli.errors import DockerConfigInvalid, DockerConfigUnsupported, MastraError, NoEngine
 from mastra_cli.local import migrations, providers, ready
 from mastra_cli.local.project import Project
 from mastra_cli.local.provider import Provider, Service
-from mastra_cli.settings import DatabaseUrl, parts_of, read_env_file, resolve
+from mastra_cli.settings import DatabaseUrl, read_env_file, resolve
 
 if TYPE_CHECKING:
     from mastra_cli.local.migrations import State
@@ -57,8 +58,13 @@ class Inspection:
 def inspect(project: Project, file: Path | None = None) -> Inspection:
     file_name = project.env_file.name if project.env_file.parent == project.root else project.env_file
     url = resolve(Path(file_name)).url
-    provider = providers.find_provider(project, file)
     problem: str | None = None
+    try:
+        provider = providers.find_provider(project, file)
+    except (DockerConfigInvalid, DockerConfigUnsupported) as error:
+        if file is not None or url is None:
+            raise
+        provider, problem = None, error.message  # of no matter to a database that runs somewhere else
     services: tuple[Service, ...] = ()
     if provider is not None:
         try:
@@ -84,11 +90,14 @@ def inspect(project: Project, file: Path | None = None) -> Inspection:
 
 def _leads_to(url: DatabaseUrl, provider: Provider, services: tuple[Service, ...], project: Project) -> bool:
     """Whether the URL is that of this project's server, up or down."""
-    _, _, port, _ = parts_of(url.value)
+    try:
+        parameters = conninfo_to_dict(url.value)
+    except psycopg.Error:
+        return False
+    host, port = str(parameters.get("host") or "localhost"), str(parameters.get("port") or "5432")
     ports = {int(s.address.rpartition(":")[2]) for s in services if s.address}
     written = providers.port_in(read_env_file(project.env_file), project.env_file)
-    local = any(host in url.value for host in ("@127.0.0.1:", "@localhost:", "@[::1]:"))
-    return local and port in (ports or {written})
+    return host in ("127.0.0.1", "localhost", "::1") and port in {str(known) for known in ports or {written}}
 
 
 def _tables(url: str) -> tuple[TableSize, ...]:

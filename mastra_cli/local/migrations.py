@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,8 @@ def plan(url: str, *, to: str | None = None, folder: Path | None = None) -> Plan
     known = history(folder)
     target = target_of(known, to)
     with session(url) as connection:
-        return plan_for(known, preflight.look(connection).revisions, target)
+        facts = preflight.look(connection)
+        return replace(plan_for(known, facts.revisions, target), prepared=facts.prepared)
 
 
 def migrate(

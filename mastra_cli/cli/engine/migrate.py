@@ -73,10 +73,12 @@ def migrate(
             todo = text.rstrip() or "\n".join(
                 f"{'to undo' if way.down else 'pending'}: {s}" for s in way.steps
             )
+            if not (way.prepared or way.steps or sql):
+                todo = "pending: the schema mastra or the extension vector is missing"
             console.answer(todo) if todo else console.say(f"nothing to do: at {way.to or 'base'}")
             keys |= {"from": way.from_, "to": way.to, "pending": [step.revision for step in way.steps]}
             keys |= {"sql": text} if sql else {}
-            pending = check and bool(way.steps)
+            pending = check and (bool(way.steps) or not way.prepared)
         else:
             done = migrations.migrate(
                 url.value,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mastra_cli.cli.console import Console, size
+
+if TYPE_CHECKING:
+    from mastra_cli.local.inspection import Inspection
 
 
 def status(
@@ -38,6 +41,8 @@ def status(
     if seen.schema:
         pending = seen.schema.pending
         state = f"{len(pending)} pending, see `mastra engine migrate`" if pending else "newest"
+        if seen.schema.ahead:
+            state = f"ahead of this package, which knows revisions up to {seen.schema.head}"
         rows.append(("schema", f"{seen.schema.revision or 'nothing applied'} ({state})"))
     for name, value in rows:
         console.answer(f"{name:<9} {value}")
@@ -50,9 +55,7 @@ def status(
                 f"{table.schema}.{table.name}".ljust(width) + f"  {table.rows:>12,}  {size(table.bytes):>9}"
             )
     if not seen.running:
-        console.say(
-            "start it with `mastra engine up`" if seen.provider else "make one with `mastra engine add`"
-        )
+        console.say(_way_up(seen))
     console.finish(
         0 if seen.running else 1,
         running=seen.running,
@@ -72,3 +75,11 @@ def status(
             for table in seen.tables
         ],
     )
+
+
+def _way_up(seen: Inspection) -> str:
+    if seen.container or seen.pid:
+        return "its server runs, and no URL leads to it: `mastra engine add` mends that"
+    if seen.provider == "external":
+        return "start that server, or mend the URL"
+    return "start it with `mastra engine up`" if seen.provider else "make one with `mastra engine add`"
