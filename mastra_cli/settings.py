@@ -189,13 +189,23 @@ def parts_of(url: str) -> tuple[str, str, int, str]:
     return user, password_of(url) or "", parts.port or 5432, unquote(parts.path.lstrip("/")) or user
 
 
+def with_login_of(url: str, other: str) -> str:
+    """The URL with the user and the password of another one."""
+    scheme, separator, rest = url.partition("://")
+    login = other.partition("://")[2].rpartition("@")[0]
+    return f"{scheme}{separator}{login}@{rest.rpartition('@')[2]}"
+
+
 def same_database(one: str, other: str) -> bool:
     """Whether two URLs lead to one database of one server; users, passwords and options do not count."""
     return _address(one) == _address(other)
 
 
 def _address(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url, ""  # a `[` that is no IPv6 address: an unencoded password
     query = dict(parse_qsl(parts.query))
     userinfo, _, hosts = parts.netloc.rpartition("@")
     user = unquote(userinfo.partition(":")[0])

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mastra_cli.errors import PortTaken
-from mastra_cli.local import gitignore, providers
+from mastra_cli.errors import DatabaseUnreachable, PortTaken
+from mastra_cli.local import compose, gitignore, providers
 from mastra_cli.local.files import Journal, write_atomically
 from mastra_cli.local.plan import Plan, Wishes
 from mastra_cli.local.provider import Provider, Running
 from mastra_cli.local.reporter import Reporter
-from mastra_cli.settings import URL_NAMES, environment, libpq_url, mask, parts_of, same_database
+from mastra_cli.settings import (
+    URL_NAMES,
+    environment,
+    libpq_url,
+    mask,
+    parts_of,
+    same_database,
+    with_login_of,
+)
 
 if TYPE_CHECKING:
     from mastra_cli.local.migrations import Applied
@@ -86,6 +95,14 @@ class Adding:
             self._provider = providers.make(plan.provider, plan.project, plan.env.values, plan.config)
             try:
                 return self._provider.start(self._report, timeout=self._wishes.timeout, yes=self._wishes.yes)
+            except DatabaseUnreachable as error:
+                if error.sqlstate == "28P01" and plan.new_password:
+                    # That password goes with the file that `undo` puts back: `up --yes` would not know it.
+                    error.hint = (
+                        "the data is older than this password: put the old "
+                        f"{plan.env.path.name} back, or give the data a new one: `mastra engine add --yes`"
+                    )
+                raise
             except PortTaken:
                 if plan.sticky:
                     raise
@@ -110,7 +127,17 @@ class Adding:
         self._save({**{k: v for k, v in known.items() if not env.values.get(k)}, **urls})
         written = libpq_url(urls[URL_NAMES[0]], URL_NAMES[0])
         if written != url:
-            ready.probe(written)
+            try:
+                ready.probe(written)
+            except DatabaseUnreachable as error:
+                if error.sqlstate not in ("28P01", "28000"):
+                    raise
+                # It leads here with an old password: POSTGRES_* let us in, so they are right.
+                urls = {name: with_login_of(old, url) for name, old in urls.items()}
+                self._save(urls)
+                written = libpq_url(urls[URL_NAMES[0]], URL_NAMES[0])
+                ready.probe(written)
+                self._report.say(f"the URL in {env.path.name} had another password, and has this one now")
         for name in URL_NAMES:
             other = environment().get(name, "").strip()
             if other and other != urls[name]:
@@ -136,8 +163,8 @@ class Adding:
             write_atomically(path, content)
 
 
-def summary(plan: Plan, added: Added, migrated: Sequence[Applied]) -> str:
-    """Where it listens, what was written, and what to type next."""
+def summary(plan: Plan, added: Added, migrated: Sequence[Applied] | None) -> str:
+    """Where it listens, what was written, and what to type next. `migrated` None: it was not."""
     running = added.running
     server = (
         f"Postgres {running.server} with pgvector {running.pgvector}" if running.server else added.project
@@ -147,15 +174,22 @@ def summary(plan: Plan, added: Added, migrated: Sequence[Applied]) -> str:
     if not (running.started or added.written or migrated):
         lines.append("everything was there already: nothing changed")
     if added.written:
-        names = [path.relative_to(plan.project.root).as_posix() for path in added.written]
-        lines.append(f"wrote {', '.join(sorted(names))}")
+        lines.append(f"wrote {', '.join(sorted(plan.project.shown(path) for path in added.written))}")
     if migrated:
         lines.append(f"migrated to {migrated[-1].revision}")
     if added.url is None:
         lines.append("no database of this docker config can be reached from here, so no URL was written")
-    rows = (
-        ("mastra engine status", "what runs, and where"),
-        ("mastra engine generate", "typed Python models from the schema"),
-        ("mastra engine down", "stop it; the data stays"),
-    )
-    return "\n".join([*lines, "", "next:", *(f"  {command:<24} {what}" for command, what in rows)])
+    project, url_file, config_file = plan.project, "", ""
+    if project.env_file != project.root / ".env":
+        url_file = f" --env-file {shlex.quote(project.shown(project.env_file))}"
+    if plan.provider == "docker" and compose.find(project.root) != plan.config:
+        config_file = f" -f {shlex.quote(project.shown(plan.config))}"
+    rows = [
+        (f"mastra engine status{config_file}{url_file}", "what runs, and where"),
+        (f"mastra engine generate{url_file}", "typed Python models from the schema"),
+        (f"mastra engine down{config_file}{url_file}", "stop it; the data stays"),
+    ]
+    if migrated is None and added.url:
+        rows.insert(0, (f"mastra engine migrate{url_file}", "make the tables"))
+    width = max(24, *(len(command) for command, _ in rows))
+    return "\n".join([*lines, "", "next:", *(f"  {command:<{width}} {what}" for command, what in rows)])

@@ -272,8 +272,8 @@ def database_url(service: ServiceConfig, host: str, port: int, env_urls: tuple[s
     """The database's URL: the one of `.env` that points at its address, else as the image reads its
     environment. None: its password is in a file of the container."""
     for url in env_urls:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             there = (_one_name(parts.hostname or ""), parts.port or POSTGRES_PORT)
         except ValueError:
             continue

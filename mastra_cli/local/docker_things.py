@@ -57,7 +57,7 @@ class Things:
             if container["State"] in ("running", "restarting", "paused") or Path(folder).is_dir():
                 raise ProjectNameTaken(
                     f"a project named {self.config.project} is there already, from {folder}",
-                    hint=f"add a `name:` of its own to {self.config.path.name}, or end the other one: "
+                    hint=f"give {self.config.path.name} a `name:` of its own, or end the other one: "
                     f"`docker compose -p {self.config.project} down`",
                 )
 
@@ -110,7 +110,7 @@ class Things:
         if labels.get(objects.PROJECT) == self.config.project and not self.is_ours(labels):
             raise ProjectNameTaken(
                 f"volume {name} belongs to {labels[objects.OURS]}",
-                hint=f"add a `name:` of its own to {self.config.path.name}",
+                hint=f"give {self.config.path.name} a `name:` of its own",
             )
 
     def make_volumes(self) -> None:

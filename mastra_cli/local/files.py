@@ -30,6 +30,11 @@ def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> 
         Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except OSError as error:
+        if not path.parent.is_dir():
+            raise NotWritable(
+                f"{path} can not be written: its directory is not there",
+                hint=f"make it: mkdir -p '{path.parent}'",
+            ) from error
         raise NotWritable(
             f"{path} can not be written: {error.strerror}",
             hint=f"make {path.parent} writable for this user, or run the command in another directory",

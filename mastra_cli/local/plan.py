@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class Plan:
     env: EnvFile
     values: dict[str, str] = field(repr=False)
     """What `.env` will hold before the start."""
+    new_password: bool
+    """The password is made by this run."""
     replace_urls: bool
     """URLs that lead elsewhere are replaced: it was said or asked."""
     ignored: list[str]
@@ -78,9 +81,9 @@ class Plan:
 def plan(project: Project, wishes: Wishes, report: Reporter) -> Plan:
     """Decide, and refuse what can not be done, before anything is touched."""
     env = EnvFile(project.env_file)
-    before = providers.provider_in(env.values, project.env_file)
-    provider, why = _choose(wishes, before)
-    config = project.root / wishes.file if wishes.file else project.config
+    before = providers.provider_before(project, env.values)
+    provider, why = _choose(wishes, before, said=providers.PROVIDER_VARIABLE in env.values)
+    config = Path(os.path.normpath(project.root / wishes.file)) if wishes.file else project.config
     content, template = _config(project, config, wishes)
     replace = _foreign_urls_may_go(env, before, wishes, report)
     leaving = _leaving(project, before, provider, env, wishes) if before and before != provider else None
@@ -101,8 +104,7 @@ def plan(project: Project, wishes: Wishes, report: Reporter) -> Plan:
             f"POSTGRES_USER=mastra in {env.path.name}: tables made without a schema's name will land among "
             "the engine's own, since Postgres looks in a schema of the user's name first"
         )
-    inside = project.env_file.is_relative_to(project.root)
-    ignored = [project.env_file.relative_to(project.root).as_posix()] if inside else []
+    ignored = [project.shown(project.env_file)] if project.holds(project.env_file) else []
     if provider == "embedded":
         ignored.append(f"{project.state.name}/")
     return Plan(
@@ -116,13 +118,14 @@ def plan(project: Project, wishes: Wishes, report: Reporter) -> Plan:
         sticky=sticky,
         env=env,
         values=values,
+        new_password=not env.values.get("POSTGRES_PASSWORD"),
         replace_urls=replace,
         ignored=ignored,
         leaving=leaving,
     )
 
 
-def _choose(wishes: Wishes, before: ProviderName | None) -> tuple[ProviderName, str]:
+def _choose(wishes: Wishes, before: ProviderName | None, *, said: bool) -> tuple[ProviderName, str]:
     """The provider and why; one that can not work here is refused."""
     from mastra_cli.local import embedded
     from mastra_cli.local.docker import answers, find_engine
@@ -137,7 +140,7 @@ def _choose(wishes: Wishes, before: ProviderName | None) -> tuple[ProviderName, 
     elif wishes.provider != "auto":
         name, why = wishes.provider, "asked for"
     elif before:
-        name, why = before, f"{providers.PROVIDER_VARIABLE} says so"
+        name, why = before, f"{providers.PROVIDER_VARIABLE} says so" if said else "its data is here"
     elif answers():
         return "docker", "an engine answers"
     elif embedded.unavailable() is None:

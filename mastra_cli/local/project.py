@@ -32,6 +32,13 @@ class Project:
         """The docker config file that `add` writes."""
         return self.root / CONFIG_NAME
 
+    def shown(self, path: Path) -> str:
+        """The path as seen from the project's directory; whole when it is not inside."""
+        return path.relative_to(self.root).as_posix() if self.holds(path) else str(path)
+
+    def holds(self, path: Path) -> bool:
+        return path.is_relative_to(self.root)
+
     @property
     def state(self) -> Path:
         """The embedded server's folder."""
@@ -42,7 +49,9 @@ def find_project(root: Path, env_file: Path | None = None) -> Project:
     root = root.resolve()
     name = _declared_name(root) or root.name or "root"
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return Project(root, name, f"{_sanitise(name)}-{digest}", root / (env_file or ".env"))
+    return Project(
+        root, name, f"{_sanitise(name)}-{digest}", Path(os.path.normpath(root / (env_file or ".env")))
+    )
 
 
 def _declared_name(root: Path) -> str | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mastra_cli.errors import DockerConfigInvalid, EnvFileRefused
 from mastra_cli.local import compose
 from mastra_cli.local.project import Project
 from mastra_cli.local.provider import Provider, ProviderName
 from mastra_cli.settings import environment, read_env_file
+
+if TYPE_CHECKING:
+    from mastra_cli.local.embedded import EmbeddedProvider
 
 PROVIDER_VARIABLE = "MASTRA_ENGINE_PROVIDER"
 
@@ -23,6 +27,14 @@ def provider_in(values: Mapping[str, str], env_file: Path) -> ProviderName | Non
             hint=f"make it {PROVIDER_VARIABLE}=docker or {PROVIDER_VARIABLE}=embedded",
         )
     return value
+
+
+def provider_before(project: Project, values: Mapping[str, str]) -> ProviderName | None:
+    """What `.env` says; where it says nothing, or is gone, `embedded` when the data of that is here."""
+    said = provider_in(values, project.env_file)
+    if said is None and project.state.is_dir() and _embedded(project, values).look()[0].state != "missing":
+        return "embedded"
+    return said
 
 
 def variables(values: Mapping[str, str]) -> dict[str, str]:
@@ -40,13 +52,14 @@ def variables(values: Mapping[str, str]) -> dict[str, str]:
 def find_provider(project: Project, file: Path | None = None) -> Provider | None:
     """The provider of a project that was added, or that has a docker config; None: neither.
 
-    `file` always means Docker; without it `.env` decides, then whether a docker config file is there.
+    `file` always means Docker; without it `.env` decides, then whether data of the embedded server or
+    a docker config file is there.
     """
     values = read_env_file(project.env_file)
     if file is not None and not file.is_file():
         raise DockerConfigInvalid(f"{file} is not there", hint="name a docker config file with -f")
     config = file or compose.find(project.root)
-    name = provider_in(values, project.env_file) if file is None else "docker"
+    name = provider_before(project, values) if file is None else "docker"
     if name is None and config is None:
         return None
     return make(name or "docker", project, values, config or project.config)
@@ -62,6 +75,10 @@ def make(name: ProviderName, project: Project, values: Mapping[str, str], config
                 hint="write it again with `mastra engine add`, or name another with -f",
             )
         return DockerProvider(project, config, variables(values))
+    return _embedded(project, values)
+
+
+def _embedded(project: Project, values: Mapping[str, str]) -> EmbeddedProvider:
     from mastra_cli.local.embedded import EmbeddedProvider
 
     return EmbeddedProvider(

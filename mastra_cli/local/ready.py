@@ -101,10 +101,13 @@ def _ask(url: str, timeout: float) -> ServerInfo:
     # No psycopg error is chained here: where a URL was not percent-encoded, their words quote its password.
     try:
         parameters = conninfo_to_dict(url)
+        if not all(port.isdigit() for port in str(parameters.get("port") or "0").split(",") if port):
+            raise psycopg.ProgrammingError
     except psycopg.Error:
         raise InvalidArgument(
             f"{mask(url)} is no URL that Postgres' client library can read",
-            hint="percent-encode what is special in user and password: @ is %40, / is %2F, % is %25",
+            hint="percent-encode what is special in user and password (@ is %40, / is %2F, % is %25), "
+            "and mind its port and its options",
         ) from None
     try:
         attempts = list(conninfo_attempts(parameters))

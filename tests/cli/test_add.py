@@ -373,3 +373,97 @@ def test_a_directory_that_can_not_be_written_is_said(place: Path, mastra: Mastra
     assert result.code == 1
     assert ".gitignore can not be read: Is a directory" in result.err
     assert [p.name for p in place.iterdir()] == [".gitignore"]
+
+
+def test_files_outside_of_the_project_are_written_and_shown_with_their_path(
+    project: Path, tmp_path: Path, mastra: Mastra
+) -> None:
+    outside = tmp_path / "outside.env"
+    added = mastra(*ADD, "--json", "--env-file", "../outside.env")
+    try:
+        assert added.code == 0, added.err
+        names = [".gitignore", "mastra-pg.docker-compose.yaml", str(outside)]
+        assert sorted(added.document["written"]) == sorted(names)
+        assert (project / ".gitignore").read_text() == ".mastra/\n"
+        again = mastra(*ADD, "--env-file", str(outside))
+        assert f"  mastra engine down --env-file {outside}" in again.out
+    finally:
+        mastra("down", "--volumes", "--yes", "--env-file", str(outside))
+
+
+def test_an_env_file_in_a_directory_that_is_not_there_is_said(place: Path, mastra: Mastra) -> None:
+    result = mastra(*ADD, "--env-file", "conf/dev.env")
+    assert (result.code, list(place.iterdir())) == (1, [])
+    assert "its directory is not there" in result.err
+    assert f"hint: make it: mkdir -p '{place / 'conf'}'" in result.err
+
+
+def test_without_its_env_file_the_server_is_still_found(project: Path, mastra: Mastra) -> None:
+    assert "  mastra engine migrate    make the tables" in mastra(*ADD, "--no-migrate").out
+    kept = (project / ".env").read_bytes()
+    (project / ".env").unlink()
+    seen = mastra("status")
+    assert re.search(r"provider  embedded, pid \d+\n", seen.out)
+    assert "its server runs, and no URL leads to it: `mastra engine add` mends that" in seen.err
+    refused = mastra("add")
+    assert (refused.code, (project / ".env").exists()) == (5, False)
+    assert "give the data a new one: `mastra engine add --yes`" in refused.err
+    (project / ".env").write_bytes(kept)
+    assert mastra("up").out.startswith("Postgres 18")
+    (project / ".env").unlink()
+    assert mastra("down").out.startswith("stopped postgres\n")
+    added = mastra("add", "--yes", "--json")
+    assert (added.code, added.document["provider"]) == (0, "embedded"), added.err
+
+
+def test_a_changed_password_reaches_the_url_too(project: Path, mastra: Mastra) -> None:
+    assert mastra(*ADD, "--no-migrate").code == 0
+    text = (project / ".env").read_text()
+    port = env(project)["POSTGRES_PORT"]
+    text = re.sub(r"(?m)^POSTGRES_PASSWORD=.*", "POSTGRES_PASSWORD=n@w", text)
+    (project / ".env").write_text(re.sub(r"(?m)^(DB_URL=.*)$", r"\1?application_name=x", text))
+    assert mastra("up", "--yes").code == 0
+    assert "no URL leads to it" in mastra("status").err
+    added = mastra("add")
+    assert added.code == 0, added.err
+    assert env(project)["DB_URL"] == f"postgresql://postgres:n%40w@127.0.0.1:{port}/mastra?application_name=x"
+    assert mastra("status").code == 0
+
+
+def test_up_warns_when_the_url_leads_elsewhere(
+    project: Path, mastra: Mastra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mastra(*ADD, "--no-migrate").code == 0
+    monkeypatch.setenv("DB_URL", "postgresql://u:secret@127.0.0.1:1/d")
+    up = mastra("up")
+    assert "warning: DB_URL in the environment leads to another database: postgresql://u:***@127" in up.err
+    monkeypatch.delenv("DB_URL")
+    (project / ".env").write_text(
+        re.sub(r"(?m)^(DB_URL|POSTGRES_C.*)=.*\n", "", (project / ".env").read_text())
+    )
+    assert "warning: .env has no URL of it: run `mastra engine add`" in mastra("up").err
+
+
+def test_a_docker_config_that_is_not_for_us_does_not_hide_a_database(
+    place: Path, mastra: Mastra, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "compose.yaml").write_text("services: {web: {build: .}}\n")
+    monkeypatch.setenv("DB_URL", database)
+    seen = mastra("status", "--json")
+    assert (seen.code, seen.document["provider"]) == (0, "external")
+    assert "services.web.build is not supported" in seen.err
+    assert (
+        mastra("status", "-f", "compose.yaml", "--json").document["error"]["code"]
+        == "docker_config_unsupported"
+    )
+
+
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1:port/d", "postgresql://u:p[w@127.0.0.1:1/d"])
+def test_a_url_that_is_none_is_said(
+    place: Path, mastra: Mastra, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_URL", url)
+    (place / ".env").write_text("POSTGRES_PORT=1\nMASTRA_ENGINE_PROVIDER=embedded\n")
+    assert "unexpected" not in mastra("migrate", "--wait", "0").err
+    seen = mastra("status", "--json")
+    assert (seen.code, seen.document["running"]) == (1, False)

@@ -229,7 +229,7 @@ def test_a_project_name_that_another_directory_has_is_refused(place: Place, anot
             caught.value.message == f"a project named mastra-test-shared is there already, from {place.root}"
         )
         assert caught.value.hint is not None
-        assert "add a `name:` of its own" in caught.value.hint
+        assert "a `name:` of its own" in caught.value.hint
     assert another.provider(text).look()[0].state == "missing"
     # Its volume too, when only that is left of it.
     place.provider().stop(Talk())

@@ -61,13 +61,13 @@ def add(
             run.undo()
             raise
     steps = migrated.applied if migrated else ()
-    console.answer(adding.summary(planned, added, steps))
+    console.answer(adding.summary(planned, added, steps if migrated else None))
     console.finish(
         project=added.project,
         **keys,
         url=added.masked,
         port=planned.port,
-        written=[str(path.relative_to(place.root)) for path in added.written],
+        written=[place.shown(path) for path in added.written],
         started=list(added.running.started),
         migrated=[step.revision for step in steps],
         server=added.running.server,

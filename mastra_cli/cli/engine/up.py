@@ -9,7 +9,7 @@ import typer
 
 from mastra_cli.cli.console import Console
 from mastra_cli.errors import NothingToStart
-from mastra_cli.settings import mask
+from mastra_cli.settings import mask, resolve, same_database
 
 
 def up(
@@ -49,7 +49,12 @@ def up(
     if running.url and running.server:
         pending = migrations.state(running.url).pending
         if pending:
-            console.warn(f"{len(pending)} pending: run `mastra engine migrate`")
+            console.warn(f"{len(pending)} migrations are pending: run `mastra engine migrate`")
+        known = resolve(env_file).url
+        if known is None:
+            console.warn(f"{place.env_file.name} has no URL of it: run `mastra engine add`")
+        elif not same_database(known.value, running.url):
+            console.warn(f"{known.source} leads to another database: {known.masked}")
     console.finish(
         project=provider.project_name,
         provider=provider.name,
