@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mastra_cli.errors import DatabaseFailed
+from mastra_cli.errors import DatabaseFailed, MastraError
 from mastra_cli.runtime.models_vector import BuildProgress, Hnsw
 from mastra_cli.runtime.vector_index import Index
 
@@ -56,11 +56,11 @@ def shared_memory(mounts: str | None) -> int | None:
     return int(found[1]) * _UNITS[found[2]] if found else None
 
 
-def out_of_memory(index: Index, error: DatabaseFailed) -> DatabaseFailed:
+def out_of_memory(index: Index, error: MastraError, sqlstate: str) -> DatabaseFailed:
     """The failure of a build that had too little memory, with what to set."""
     return DatabaseFailed(
         f"the index {index.name} could not be built: {error.message}",
-        sqlstate=error.sqlstate,
+        sqlstate=sqlstate,
         hint="give the container a larger /dev/shm (shm_size: 1g), or "
         "ALTER ROLE ... SET max_parallel_maintenance_workers = 0",
     )

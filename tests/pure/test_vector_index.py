@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import DatabaseFailed, InvalidArgument
 from mastra_cli.runtime import building, metrics
 from mastra_cli.runtime.models_vector import Flat, Hnsw, IvfFlat
 from mastra_cli.runtime.vector_index import Index, from_catalogue
@@ -124,3 +124,11 @@ def test_made_ids_are_uuids_of_version_7_in_order() -> None:
     assert len(set(ids)) == 2_000
     assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in ids} == {(7, uuid.RFC_4122)}
     assert sorted(ids, key=lambda each: each[:18]) == ids
+
+
+def test_a_build_that_ran_out_of_memory_says_what_to_set() -> None:
+    failed = building.out_of_memory(
+        INDEX, DatabaseFailed("No space left on device", sqlstate="53100"), "53100"
+    )
+    assert failed.message == "the index docs could not be built: No space left on device"
+    assert failed.hint.startswith("give the container a larger /dev/shm (shm_size: 1g)")

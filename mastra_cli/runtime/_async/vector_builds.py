@@ -125,7 +125,7 @@ class Builds(Writes):
         try:
             await self._rows(statement, clock, writes=True)
         except (DatabaseFailed, OutcomeUnknown) as error:
-            state = getattr(error.__cause__, "sqlstate", None)
+            state: str | None = getattr(error.__cause__, "sqlstate", None)
             if state == "42P07":
                 # The connection was lost, the statement repeated: what the first one left stands in the way.
                 await self._rows(vectors_tables.drop_ann(index, "_vector_new"), clock, writes=True)
@@ -133,7 +133,7 @@ class Builds(Writes):
                 return
             await self._rows(vectors_tables.drop_ann(index, "_vector_new"), clock, writes=True)
             if state in ("53100", "53200"):
-                raise building.out_of_memory(index, error) from error
+                raise building.out_of_memory(index, error, state) from error
             raise
 
     async def _report(self, index: Index, on_progress: OnProgress | None) -> None:
