@@ -214,8 +214,8 @@ CALLS = [
     Call("delete_message", lambda w: w.memory.delete_message(message_id="t3")),
     Call("delete_messages", lambda w: w.memory.delete_messages(message_ids=["t2", "t3"], thread_id="t")),
     read("get_context_window", lambda w: w.memory.get_context_window(thread_id="t")),
-    Call("save_memory", lambda w: w.memory.save_memory(resource_id="r", thread_id="t", user_messages="more")),
-    Call("save_memory/new", lambda w: w.memory.save_memory(resource_id="r", user_messages="more", title="new")),
+    Call("save_memory", lambda w: w.memory.save_memory(resource_id="r", thread_id="t", user_messages=[{"role": "user", "content": "more"}])),
+    Call("save_memory/new", lambda w: w.memory.save_memory(resource_id="r", user_messages=[{"role": "user", "content": "more"}], title="new")),
     read("get_memory", lambda w: w.memory.get_memory(thread_id="t")),
     # beside the conversation
     read("get_tool_result", lambda w: w.memory.get_tool_result(thread_id="t", tool_name="sky", tool_args={"city": "Rome"})),
@@ -267,7 +267,7 @@ CALLS = [
     Call("refresh", lambda w: w.index.refresh(), steps=True),
     read("search", lambda w: w.index.search("record a", top_k=2)),
     read("status", lambda w: w.index.status()),
-    Call("rebuild", lambda w: w.index.rebuild(embedder=embed, model="m2", dimension=3), ddl=True, steps=True),
+    Call("rebuild", lambda w: w.index.rebuild(embedder=embed, model="m2"), ddl=True, steps=True),
     Call("drop", lambda w: w.index.drop(), ddl=True, steps=True),
 ]  # fmt: skip
 

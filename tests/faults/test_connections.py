@@ -23,7 +23,7 @@ from mastra_cli.errors import (
     ReadOnly,
 )
 from tests.faults import calls
-from tests.faults.calls import DOCS
+from tests.faults.calls import DOCS, World
 from tests.faults.proxy import Proxy
 from tests.servers import Server
 
@@ -136,8 +136,11 @@ def test_what_travels_in_single_bytes_arrives_whole(furnished: str, proxy: Proxy
 
 
 def test_the_first_call_after_a_killed_backend_works(furnished: str) -> None:
+    def walk(w: World) -> int:
+        return len(list(w.engine.iter_records(entity_name="docs", connection_id="c")))
+
     with calls.world(furnished) as w, psycopg.connect(furnished, autocommit=True) as admin:
-        for call in ANY.values():
+        for call in (*ANY.values(), walk):
             call(w)
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -167,13 +167,17 @@ def told(call: Call, seen: list[str]) -> str:
     return f"{call.name}: {len(seen)} messages: {counts}"
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("call", [marked(call) for call in CALLS])
 def test_a_connection_cut_at_any_message_is_not_noticed(call: Call, case: Callable[[Call], Case]) -> None:
     seen = cut_everywhere(case(call), stay_down=False, timeout=10)
     print(told(call, seen))
-    assert set(seen) <= {"answer"}, told(call, seen)
+    # A walk that has begun can not begin again: the snapshot is gone.
+    may = {"answer", "DatabaseUnreachable"} if call.name == "iter_records" else {"answer"}
+    assert set(seen) <= may, told(call, seen)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("call", [marked(call) for call in CALLS if call.writes])
 def test_a_database_gone_at_any_message_has_all_of_the_call_or_nothing(
     call: Call, case: Callable[[Call], Case]

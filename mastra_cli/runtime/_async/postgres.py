@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import TupleRow
 
+from mastra_cli.errors import MastraError, OutcomeUnknown
 from mastra_cli.runtime import identity
 from mastra_cli.runtime._async.engine import MastraEngine
 from mastra_cli.runtime._async.field_indexes import FieldIndexes
@@ -125,12 +126,51 @@ class PostgresEngine(Connected, MastraEngine):
             params["external_ids"] = [row.external_id for row in rows]
             params["entity_types"] = [row.entity_type for row in rows]
             params["data"] = [row.data for row in rows]
+        began = time.monotonic()
         with in_turn():
-            done = await self._pool.row(statement, params, timeout=clock, writes=True)
+            try:
+                done = await self._pool.row(statement, params, timeout=clock, writes=True, once=True)
+            except OutcomeUnknown as error:
+                if clock.left() <= 0:
+                    raise
+                external_ids = [row.external_id for row in rows]
+                done = await self._upsert_again(
+                    entity_id, external_ids, statement, params, began, clock, error
+                )
             if done is not None and not done[0]:
                 # Another writer came between: in line, then.
                 done = await self._locked(entity_id, statement, params, clock)
         return Counts(done[1], done[2], 0, len(rows)) if done else None
+
+    async def _upsert_again(
+        self,
+        entity_id: str,
+        external_ids: list[str],
+        statement: LiteralString,
+        params: Mapping[str, Any],
+        began: float,
+        clock: Clock,
+        lost: OutcomeUnknown,
+    ) -> TupleRow | None:
+        """The counts of a statement whose answer was lost: done now, or found to be done already."""
+
+        async def work(wire: Wire) -> TupleRow | None:
+            if await _lock(wire, entity_id, clock) is None:
+                return None
+            done = await _one(wire, statement, params, prepare=False)
+            if done is None or done[1] or done[2]:
+                return done
+            since = {
+                "entity_id": entity_id,
+                "external_ids": external_ids,
+                "seconds": time.monotonic() - began,
+            }
+            return await _one(wire, RECORDS["written"], since, prepare=False)
+
+        try:
+            return await self._pool.transaction(work, timeout=clock)
+        except MastraError as error:
+            raise lost from error
 
     async def _sync(
         self, id: str, name: str, connection_id: str, source: Source, timeout: float | None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mastra_cli.errors import PermissionDenied
+from mastra_cli.errors import Conflict, PermissionDenied
 from mastra_cli.runtime._sync.session import Pool
 from mastra_cli.runtime.sql import selections, statements
 from mastra_cli.runtime.timing import Clock
@@ -18,6 +18,7 @@ RECORDS = statements("records")
 
 # How long what the catalogue said is taken for true. No answer depends on it.
 _FRESH = 30.0
+_BUILDS = 5
 
 
 class FieldIndexes:
@@ -44,17 +45,25 @@ class FieldIndexes:
         if wanted and self._has(entity_id, path):
             return
         try:
-            # What a killed build left behind is not valid, and stands in the way of its name.
-            for statement in selections.drop_indexes(entity_id, path):
-                self._pool.rows(statement, timeout=clock, writes=True)
-            for statement in selections.create_indexes(entity_id, path) if wanted else ():
-                self._pool.rows(statement, timeout=clock, writes=True)
+            for _ in range(_BUILDS):
+                # What a killed build left behind is not valid, and stands in the way of its name.
+                for statement in selections.drop_indexes(entity_id, path):
+                    self._pool.rows(statement, timeout=clock, writes=True)
+                for statement in selections.create_indexes(entity_id, path) if wanted else ():
+                    self._pool.rows(statement, timeout=clock, writes=True)
+                self._look(clock)
+                # A build that lost its connection is repeated, and takes what the first one left for done.
+                if not wanted or self._has(entity_id, path):
+                    return
         except PermissionDenied as error:
             raise PermissionDenied(
                 f"an index on a field is made and dropped by the owner of the table alone: {error.message}",
                 hint="connect as the role that migrates",
             ) from error
-        self._look(clock)
+        raise Conflict(
+            "the index on the field was built, and dropped again by another session",
+            hint="call index_field() again",
+        )
 
     def _has(self, entity_id: str, path: Path) -> bool:
         return self._names.issuperset(selections.index_names(entity_id, path))

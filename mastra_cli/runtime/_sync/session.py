@@ -7,7 +7,7 @@ They call, through `self._pool`:
 - `rows(statement, params, timeout=..., writes=False)` and `row(...)`: one statement that stands alone, in
   autocommit, one round trip. It is repeated when the connection is lost or a deadlock or serialization
   failure comes up, so it must give the same result twice. `writes=True`: when it can not be found out whether
-  it took effect, `OutcomeUnknown` is raised.
+  it took effect, `OutcomeUnknown` is raised; with `once=True` whenever its answer is lost.
 - `transaction(work, timeout=..., bulk=False)`: `work(wire)` between BEGIN and COMMIT, READ COMMITTED; run
   again from its beginning for the same reasons; a lost answer to COMMIT is asked for. `work` uses
   `wire.execute(...)` and `wire.cursor()`, raises to roll back, and keeps no effects outside the database.
@@ -84,6 +84,7 @@ class Pool(Connections):
         *,
         timeout: float | Clock | None = None,
         writes: bool = False,
+        once: bool = False,
         prepare: bool | None = None,
     ) -> list[TupleRow]:
         """All rows of a statement that stands alone."""
@@ -92,7 +93,7 @@ class Pool(Connections):
             cursor = wire.execute(cast(Any, statement), params, binary=True, prepare=prepare)
             return cursor.fetchall() if cursor.description else []
 
-        return self._repeat(attempt, self._clock_of(timeout), writes=writes)
+        return self._repeat(attempt, self._clock_of(timeout), writes=writes, once=once)
 
     def row(
         self,
@@ -101,10 +102,11 @@ class Pool(Connections):
         *,
         timeout: float | Clock | None = None,
         writes: bool = False,
+        once: bool = False,
         prepare: bool | None = None,
     ) -> TupleRow | None:
         """The first row of a statement that stands alone, or None."""
-        found = self.rows(statement, params, timeout=timeout, writes=writes, prepare=prepare)
+        found = self.rows(statement, params, timeout=timeout, writes=writes, once=once, prepare=prepare)
         return found[0] if found else None
 
     # -- a transaction ------------------------------------------------------------------------------------
@@ -173,20 +175,33 @@ class Pool(Connections):
         timeout: float | Clock | None = None,
         size: int = 500,
     ) -> Generator[list[TupleRow], None]:
-        """Blocks of rows from one snapshot; holds a connection until the end or `aclose`."""
+        """Blocks of rows from one snapshot; holds a connection until the end or `aclose`.
+
+        A connection that is lost before the first block is not noticed; later, the snapshot is lost with it.
+        """
         clock = self._clock_of(timeout, bulk=True)
-        try:
-            with self._lease(clock) as wire:
-                wire.execute(SESSION["begin_reading"])
-                try:
-                    with wire.cursor("mastra_stream", binary=True) as cursor:
-                        cursor.execute(cast(Any, statement), params)
-                        while block := cursor.fetchmany(size):
-                            yield block
-                finally:
-                    _roll_back(wire)
-        except psycopg.Error as error:
-            raise _translated(error, clock, unsure=False) from error
+        give_up, begun = min(clock.until, monotonic() + clock.patience), False
+        while True:
+            wire: Wire | None = None
+            try:
+                with self._lease(clock) as wire:
+                    wire.execute(SESSION["begin_reading"])
+                    try:
+                        with wire.cursor("mastra_stream", binary=True) as cursor:
+                            cursor.execute(cast(Any, statement), params)
+                            while block := cursor.fetchmany(size):
+                                begun = True
+                                yield block
+                    finally:
+                        _roll_back(wire)
+                return
+            except psycopg.Error as error:
+                lost = is_lost(error)
+                if lost:
+                    self._heal(wire)
+                if begun or not lost or isinstance(error, Silent) or monotonic() >= give_up:
+                    raise _translated(error, clock, unsure=False) from error
+            waiting.sleep(0.01)
 
     # -- the way there ------------------------------------------------------------------------------------
 
@@ -194,7 +209,12 @@ class Pool(Connections):
         return timeout if isinstance(timeout, Clock) else timing.clock(timeout, usual=self.timeout, bulk=bulk)
 
     def _repeat(
-        self, attempt: Callable[[Wire], waiting.Answer[T]], clock: Clock, *, writes: bool = False
+        self,
+        attempt: Callable[[Wire], waiting.Answer[T]],
+        clock: Clock,
+        *,
+        writes: bool = False,
+        once: bool = False,
     ) -> T:
         """What `attempt` answers, tried again with jitter for as long as that may help."""
         pause, give_up, unsure = 0.01, math.inf, False
@@ -212,6 +232,8 @@ class Pool(Connections):
                     raise _translated(error, clock, unsure=unsure) from error
                 if lost:
                     self._heal(wire)
+                    if once:
+                        raise _translated(error, clock, unsure=unsure) from error
             except DatabaseUnreachable as error:
                 if unsure:
                     raise _unknown() from error
