@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.wheel
 
 HEAD = history()[-1].revision
-LEAN = ("psycopg[binary]", "psycopg_pool", "pgvector", "python-dotenv")
+LEAN = ("psycopg[binary]", "pgvector", "python-dotenv")
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
