@@ -21,7 +21,7 @@ from mastra_cli.runtime._sync.vector import SyncPgVector
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parent.parent.parent
-RUNS = 12
+RUNS = 200
 COUNT = 400
 
 # Says, whole, what it is about to embed.

@@ -21,12 +21,13 @@ from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.engine import MastraEngine
 from mastra_cli.runtime._async.mock import MockMastraEngine
 from mastra_cli.runtime._async.postgres import PostgresEngine
+from mastra_cli.runtime._async.record_checkpoint import surely_apart, two_databases
 from mastra_cli.runtime._async.record_embedding import Embedder, Embedding
 from mastra_cli.runtime._async.record_memory import RecordMemory
 from mastra_cli.runtime._async.record_refresh import Refresh
 from mastra_cli.runtime._async.record_search import Question, Search, Switched, gone
 from mastra_cli.runtime._async.record_store import LEASE, RecordStore, State, TakenOver, another_model
-from mastra_cli.runtime._async.record_table import RecordTable, surely_apart, two_databases
+from mastra_cli.runtime._async.record_table import RecordTable
 from mastra_cli.runtime._async.store import pair
 from mastra_cli.runtime._async.vector import PgVector
 from mastra_cli.runtime.models import Record

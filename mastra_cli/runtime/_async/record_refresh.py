@@ -51,6 +51,8 @@ class Refresh:
         self._done = self._total = 0
         self._renewed = 0.0
         self._skips = False
+        # Up to this version nothing can be in the index yet.
+        self._blank = 0
 
     async def run(self, *, hold: bool = False) -> RefreshResult:
         """Up to the last change. `hold`: the index stays this refresh's, and the caller releases it."""
@@ -123,6 +125,8 @@ class Refresh:
             if lost or behind_the_floor or state.born != look.born:
                 await self._store.restart(self.me, look.born, lost, self._clock)
                 continue
+            if state.dimension is None and not self._blank:
+                self._blank = look.version
             if self._on_progress is not None and not self._done:
                 self._total = await self._store.behind(state.version, self._clock)
             self._skips = look.skipped
@@ -153,7 +157,7 @@ class Refresh:
         """Bring these records' vectors up to date, and the checkpoint with them."""
         wanted = [self._reader.read(record) for record in records]
         known: dict[str, list[bytes]] = {}
-        if records and self._embedding.shape is not None:
+        if any(record.version > self._blank for record in records) and self._embedding.shape is not None:
             known = await self._store.known([each.external_id for each in wanted], self._clock)
         fresh = [_fresh(each, known.get(each.external_id, [])) for each in wanted]
         texts = [each.texts[i] for each, numbers in zip(wanted, fresh, strict=True) for i in numbers]

@@ -21,12 +21,13 @@ from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime._sync.engine import SyncMastraEngine
 from mastra_cli.runtime._sync.mock import SyncMockMastraEngine
 from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
+from mastra_cli.runtime._sync.record_checkpoint import surely_apart, two_databases
 from mastra_cli.runtime._sync.record_embedding import Embedder, Embedding
 from mastra_cli.runtime._sync.record_memory import RecordMemory
 from mastra_cli.runtime._sync.record_refresh import Refresh
 from mastra_cli.runtime._sync.record_search import Question, Search, Switched, gone
 from mastra_cli.runtime._sync.record_store import LEASE, RecordStore, State, TakenOver, another_model
-from mastra_cli.runtime._sync.record_table import RecordTable, surely_apart, two_databases
+from mastra_cli.runtime._sync.record_table import RecordTable
 from mastra_cli.runtime._sync.store import pair
 from mastra_cli.runtime._sync.vector import SyncPgVector
 from mastra_cli.runtime.models import Record
