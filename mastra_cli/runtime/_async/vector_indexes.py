@@ -119,7 +119,12 @@ class Indexes(Known):
             if namespace is not None:
                 checked_namespace(namespace, index)
             whole = namespace is None or not index.namespaced
-            await self._rows(vectors.truncate(index, None if whole else namespace), clock, writes=True)
+            try:
+                await self._rows(vectors.truncate(index, None if whole else namespace), clock, writes=True)
+            except PermissionDenied:
+                if not whole:
+                    raise
+                await self._rows(vectors.delete_all(index), clock, writes=True)
 
         clock = self._clock(timeout, bulk=True)
         await self._on(index_name, clock, work)

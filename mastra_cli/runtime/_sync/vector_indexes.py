@@ -119,7 +119,12 @@ class Indexes(Known):
             if namespace is not None:
                 checked_namespace(namespace, index)
             whole = namespace is None or not index.namespaced
-            self._rows(vectors.truncate(index, None if whole else namespace), clock, writes=True)
+            try:
+                self._rows(vectors.truncate(index, None if whole else namespace), clock, writes=True)
+            except PermissionDenied:
+                if not whole:
+                    raise
+                self._rows(vectors.delete_all(index), clock, writes=True)
 
         clock = self._clock(timeout, bulk=True)
         self._on(index_name, clock, work)

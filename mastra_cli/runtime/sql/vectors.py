@@ -108,6 +108,11 @@ def truncate(index: Index, namespace: str | None) -> Fragment:
     return build("DELETE FROM {} WHERE namespace = {}", table(index), bound(namespace))
 
 
+def delete_all(index: Index) -> Fragment:
+    """Everything, with no more than the right to delete."""
+    return build("DELETE FROM {}", table(index))
+
+
 def size(index: Index) -> Fragment:
     name = f'"{index.schema}"."{index.name}"'
     return build(
