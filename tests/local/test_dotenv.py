@@ -30,7 +30,7 @@ def test_a_new_file_is_private_and_says_who_wrote_it(path: Path) -> None:
 def test_what_is_not_ours_comes_through_byte_for_byte(path: Path) -> None:
     before = (
         b"\xef\xbb\xbf# caf\xc3\xa9\r\n\r\nexport OTHER = 'a # b'  # why\r\nMULTI=\"one\r\ntwo\"\r\n"
-        b"export DB_URL=\"old\"   # the database\r\nEMPTY=\r\nPOSTGRES_PORT\r\nOTHER=again"
+        b'export DB_URL="old"   # the database\r\nEMPTY=\r\nPOSTGRES_PORT\r\nOTHER=again'
     )
     path.write_bytes(before)
     file = EnvFile(path)
@@ -38,7 +38,7 @@ def test_what_is_not_ours_comes_through_byte_for_byte(path: Path) -> None:
     file.write()
     assert path.read_bytes() == (
         b"\xef\xbb\xbf# caf\xc3\xa9\r\n\r\nexport OTHER = 'a # b'  # why\r\nMULTI=\"one\r\ntwo\"\r\n"
-        b"export DB_URL=\"new\"   # the database\r\nEMPTY=x\r\nPOSTGRES_PORT=5433\r\nOTHER=again\r\n"
+        b'export DB_URL="new"   # the database\r\nEMPTY=x\r\nPOSTGRES_PORT=5433\r\nOTHER=again\r\n'
         b"\r\n" + HEADING.encode() + b"\r\nPOSTGRES_DB=mastra\r\n"
     )
 
