@@ -65,7 +65,8 @@ class RecordHit:
 
     record: Record
     score: float
-    """`vector`: the index's similarity; `keyword`: the weight of the words; `hybrid`: reciprocal ranks."""
+    """`vector`: the similarity; `keyword`: how much of the query's words the text holds, 0 to 1, rare ones
+    weighing more; `hybrid`: the sum of 1 / (60 + rank) over the two."""
     text: str
     chunk: int
     """Which of the record's texts, from 0."""

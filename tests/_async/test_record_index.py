@@ -356,3 +356,10 @@ async def test_what_can_not_be_used_is_refused(place: Place, options: dict, word
 async def test_a_search_that_makes_no_sense_is_refused(place: Place, options: dict, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         await place.index().search(**{"query": "cat", **options})
+
+
+async def test_words_that_say_nothing_do_not_outweigh_the_meaning(place: Place) -> None:
+    await place.sync(*((f"{n}", f"what is the ship {n}") for n in range(9)), ("a", "feline"))
+    index = place.index(embedder=Synonyms({"feline": "cat"}))
+    await index.refresh()
+    assert (await found(index, "what is the cat of my neighbours called"))[0] == "a"

@@ -356,3 +356,10 @@ def test_what_can_not_be_used_is_refused(place: Place, options: dict, words: str
 def test_a_search_that_makes_no_sense_is_refused(place: Place, options: dict, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         place.index().search(**{"query": "cat", **options})
+
+
+def test_words_that_say_nothing_do_not_outweigh_the_meaning(place: Place) -> None:
+    place.sync(*((f"{n}", f"what is the ship {n}") for n in range(9)), ("a", "feline"))
+    index = place.index(embedder=Synonyms({"feline": "cat"}))
+    index.refresh()
+    assert (found(index, "what is the cat of my neighbours called"))[0] == "a"

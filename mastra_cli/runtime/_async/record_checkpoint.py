@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
-
 from mastra_cli.errors import InvalidArgument
 from mastra_cli.runtime._async.record_store import Look, RecordStore, Shape, State, TakenOver
-from mastra_cli.runtime._async.session import Clock, Pool
+from mastra_cli.runtime._async.session import Clock, Connected
 from mastra_cli.runtime._async.vector import PgVector
 from mastra_cli.runtime.models import Record
 from mastra_cli.runtime.sql import statements
+from mastra_cli.runtime.vector_index import checked_name
 
 FOLLOWER = statements("record_index")
 
@@ -23,12 +22,12 @@ class Checkpoint(PgVector, RecordStore):
     """The entity's feed, read up to a version that stands beside it."""
 
     def __init__(
-        self, vector: PgVector, engine_pool: Pool, entity_id: str, name: str, timeout: float
+        self, vector: PgVector, engine: Connected, entity_id: str, name: str, timeout: float
     ) -> None:
         PgVector.__init__(self, pool=vector._pool, schema=vector._schema, timeout=timeout)
-        RecordStore.__init__(self, entity_id, name)
-        self._engine_pool = engine_pool
-        self._checked = engine_pool is self._pool
+        RecordStore.__init__(self, entity_id, checked_name(name, self._schema))
+        self._engine_pool = engine._pool
+        self._checked = self._engine_pool is self._pool
         self._row_key = {"entity_id": entity_id, "index_name": self._qualified(name)}
 
     def _qualified(self, name: str) -> str:
@@ -120,12 +119,6 @@ def _record(row: Sequence[Any]) -> Record:
     # Times come in the server's zone, which is nobody's concern.
     in_utc: list[Any] = [value.astimezone(UTC) if isinstance(value, datetime) else value for value in row]
     return Record(*in_utc)
-
-
-def surely_apart(engine_pool: Pool, vector: PgVector) -> bool:
-    """Whether their URLs, as far as they are known, name two databases."""
-    urls = [engine_pool._url, vector._pool._url]  # pyright: ignore[reportPrivateUsage]
-    return len({conninfo_to_dict(url).get("dbname") for url in urls if url is not None}) > 1
 
 
 def two_databases() -> InvalidArgument:

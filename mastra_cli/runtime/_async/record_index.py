@@ -19,15 +19,11 @@ from mastra_cli.errors import (
 from mastra_cli.runtime import answers, filters, timing
 from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.engine import MastraEngine
-from mastra_cli.runtime._async.mock import MockMastraEngine
-from mastra_cli.runtime._async.postgres import PostgresEngine
-from mastra_cli.runtime._async.record_checkpoint import surely_apart, two_databases
 from mastra_cli.runtime._async.record_embedding import Embedder, Embedding
-from mastra_cli.runtime._async.record_memory import RecordMemory
+from mastra_cli.runtime._async.record_home import store_of
 from mastra_cli.runtime._async.record_refresh import Refresh
 from mastra_cli.runtime._async.record_search import Question, Search, Switched, gone
 from mastra_cli.runtime._async.record_store import LEASE, RecordStore, State, TakenOver, another_model
-from mastra_cli.runtime._async.record_table import RecordTable
 from mastra_cli.runtime._async.store import pair
 from mastra_cli.runtime._async.vector import PgVector
 from mastra_cli.runtime.models import Record
@@ -41,7 +37,6 @@ from mastra_cli.runtime.models_search import (
 from mastra_cli.runtime.record_texts import Reader
 from mastra_cli.runtime.selection import whole
 from mastra_cli.runtime.timing import Clock, checked_timeout
-from mastra_cli.runtime.vector_index import checked_name
 
 __all__ = ["RecordIndex"]
 
@@ -95,7 +90,7 @@ class RecordIndex:
         self._engine = engine
         self._vector = vector
         self._entity_id = pair(connection_id, entity_name)
-        self._store = self._store_of(checked_name(index_name, _schema(vector)))
+        self._store = self._store_of(index_name)
         # What a search embeds its question with: another embedder while, and after, an index is replaced.
         self._embedders: dict[str, tuple[Embedder, str | None]] = {}
         self._state: State | None = None
@@ -258,26 +253,14 @@ class RecordIndex:
         return f"{name[:34]}_rebuild_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
     def _store_of(self, name: str) -> RecordStore:
-        store: RecordStore
-        if isinstance(self._engine, PostgresEngine):
-            if not isinstance(self._vector, PgVector):
-                raise InvalidArgument(
-                    f"vector must be a PgVector of the engine's database, and is {_kind(self._vector)}",
-                    hint="PgVector(pool=...), with the pool of the engine",
-                )
-            if surely_apart(_pool(self._engine), self._vector):
-                raise two_databases()
-            store = RecordTable(
-                self._vector, _pool(self._engine), self._entity_id, name, self._language, self._timeout
-            )
-        elif isinstance(self._engine, MockMastraEngine):
-            if self._vector is not None:
-                raise two_databases()
-            store = RecordMemory(self._engine, self._entity_id, name)
-        else:
-            raise InvalidArgument(
-                f"engine must be a PostgresEngine or a MockMastraEngine, and is {_kind(self._engine)}"
-            )
+        store = store_of(
+            self._engine,
+            self._vector,
+            self._entity_id,
+            name,
+            language=self._language,
+            timeout=self._timeout,
+        )
         store.lease = self._seconds + LEASE
         return store
 
@@ -313,14 +296,6 @@ def _checked_embedder(embedder: Any) -> Embedder:
     if not callable(embedder):
         raise InvalidArgument(f"embedder must be a callable, texts to vectors, and is {_kind(embedder)}")
     return embedder
-
-
-def _schema(vector: Any) -> str:
-    return vector._schema if isinstance(vector, PgVector) else "mastra"  # pyright: ignore[reportPrivateUsage]
-
-
-def _pool(engine: PostgresEngine) -> Any:
-    return engine._pool  # pyright: ignore[reportPrivateUsage]
 
 
 def _kind(value: object) -> str:

@@ -210,14 +210,15 @@ class RecordMemory(RecordStore):
     async def worded(self, query: str, limit: int, filter: Filters | None, clock: Clock) -> list[Found]:
         kept = self._kept
         texts = kept.texts.values() if kept else ()
-        counted = {word: sum(word in each.words for each in texts) for word in set(words(query))}
-        counted = {word: min(count, _COMMON + 1) for word, count in counted.items() if count}
-        rare = {word: count for word, count in counted.items() if count <= _COMMON} or counted
-        weights = {word: 1 / (1 + math.log(count)) for word, count in rare.items()}
+        counts = {word: sum(word in each.words for each in texts) for word in set(words(query))}
+        weights = {word: 1 / (1 + math.log(min(max(n, 1), _COMMON + 1))) for word, n in counts.items()}
+        asked = math.fsum(weights.values())
+        present = {word: count for word, count in counts.items() if count}
+        counted = {word for word, count in present.items() if count <= _COMMON} or present.keys()
         found = [
-            Found(id, round(math.fsum(weights[word] for word in weights if word in each.words), 9), each.text)
+            Found(id, round(math.fsum(weights[word] for word in counted & each.words) / asked, 9), each.text)
             for id, each in self._matching(filter)
-            if not weights.keys().isdisjoint(each.words)
+            if not each.words.isdisjoint(counted)
         ]
         return sorted(found, key=lambda each: (-each.score, each.vector_id))[:limit]
 

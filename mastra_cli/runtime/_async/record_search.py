@@ -20,6 +20,8 @@ from mastra_cli.runtime.timing import Clock
 
 # What one search looks through at most.
 _MOST = 10_000
+# A text that holds less of the question than this has a "the" in common with it: beside vectors, nothing.
+_TELLING = 0.25
 
 
 class Switched(Exception):
@@ -86,6 +88,7 @@ class Search:
         exhausted = all(len(ranking) < depth for ranking in rankings)
         if len(rankings) == 1:
             return rankings[0], exhausted
+        rankings[1] = [each for each in rankings[1] if each.score >= _TELLING]
         found = {each.vector_id: each for ranking in rankings for each in ranking}
         fused = fuse([[each.vector_id for each in ranking] for ranking in rankings])
         ranked = sorted(fused, key=lambda each: (-each[1], each[0]))

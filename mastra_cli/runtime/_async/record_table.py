@@ -17,7 +17,7 @@ from mastra_cli.runtime._async.record_store import (
     Work,
     another_model,
 )
-from mastra_cli.runtime._async.session import Clock, Pool
+from mastra_cli.runtime._async.session import Clock, Connected
 from mastra_cli.runtime._async.vector import PgVector
 from mastra_cli.runtime._async.vector_indexes import needs
 from mastra_cli.runtime._async.vector_writes import (
@@ -46,9 +46,9 @@ class RecordTable(Checkpoint):
     """A table of `PgVector` whose vectors move in one transaction with the checkpoint."""
 
     def __init__(
-        self, vector: PgVector, engine_pool: Pool, entity_id: str, name: str, language: str, timeout: float
+        self, vector: PgVector, engine: Connected, entity_id: str, name: str, language: str, timeout: float
     ) -> None:
-        super().__init__(vector, engine_pool, entity_id, name, timeout)
+        super().__init__(vector, engine, entity_id, name, timeout)
         self._words = language
 
     # -- the vectors --------------------------------------------------------------------------------------

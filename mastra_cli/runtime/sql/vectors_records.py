@@ -88,7 +88,8 @@ def more_than(index: Index, count: int) -> Fragment:
 def worded(index: Index, query: str, condition: Fragment | None, limit: int) -> Fragment:
     """Rows of (vector_id, score, document): the texts that hold words of the query, the best first.
 
-    Rare words count more; a word that very many texts hold counts only when there is no rarer one.
+    The score is how much of the query a text holds, from 0 to 1. Rare words weigh more; a word that very many
+    texts hold counts only when there is no rarer one.
     """
     language = vectors.language(index) if index.language else Fragment(SQL("'pg_catalog.simple'::regconfig"))
     words = build("pg_catalog.to_tsvector({}, v.document)", language)
@@ -104,9 +105,12 @@ def worded(index: Index, query: str, condition: Fragment | None, limit: int) -> 
             SELECT c.word, c.texts FROM counted c
             WHERE c.texts > 0
               AND (c.texts <= {} OR NOT EXISTS (SELECT FROM counted r WHERE r.texts BETWEEN 1 AND {}))),
+        asked AS MATERIALIZED (
+            SELECT sum(1 / (1 + pg_catalog.ln(greatest(c.texts, 1)::float8))) AS weight FROM counted c),
         best AS MATERIALIZED (
             SELECT v.id, v.vector_id,
-                   pg_catalog.round(sum(1 / (1 + pg_catalog.ln(k.texts::float8)))::numeric, 9) AS score
+                   pg_catalog.round((sum(1 / (1 + pg_catalog.ln(k.texts::float8)))
+                                     / (SELECT weight FROM asked))::numeric, 9) AS score
             FROM kept k JOIN {} v ON {} @@ k.word
             WHERE {}
             GROUP BY v.id, v.vector_id
