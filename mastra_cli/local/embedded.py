@@ -65,6 +65,9 @@ class EmbeddedProvider:
                 report.say(f"the server moves from port {self._cluster.port()} to {self._port}")
                 self._check_port()
                 self._cluster.stop()
+            elif before is not None and self._cluster.was_moved():
+                report.say("the directory was moved while its server ran: the server starts anew")
+                self._cluster.stop()
             if self._cluster.pid() is None:
                 self._check_port()
                 if fresh:

@@ -51,6 +51,11 @@ class Cluster:
             return int(self._pid_lines()[3])
         return None
 
+    def was_moved(self) -> bool:
+        """Whether the server that runs looks for its files where they are no longer."""
+        lines = self._pid_lines()
+        return len(lines) > 1 and not Path(lines[1], "PG_VERSION").is_file()
+
     def _pid_lines(self) -> list[str]:
         try:
             return (

@@ -27,6 +27,10 @@ def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> 
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        with suppress(OSError, AttributeError):  # root's edit leaves a user's file the user's
+            before = path.stat()
+            if (before.st_uid, before.st_gid) != (os.getuid(), os.getgid()):
+                os.chown(temporary, before.st_uid, before.st_gid)
         Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except OSError as error:

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from mastra_cli.local.files import write_atomically
 from mastra_cli.local.project import find_project
 
 from .conftest import Mastra
@@ -467,3 +468,14 @@ def test_a_url_that_is_none_is_said(
     assert "unexpected" not in mastra("migrate", "--wait", "0").err
     seen = mastra("status", "--json")
     assert (seen.code, seen.document["running"]) == (1, False)
+
+
+class TestRoot:
+    __test__ = os.name == "posix" and os.geteuid() == 0  # nobody else can give a file away
+
+    def test_an_edit_leaves_a_users_file_the_users(self, tmp_path: Path) -> None:
+        path = tmp_path / ".env"
+        path.write_text("A=1\n")
+        os.chown(path, 12345, 54321)
+        write_atomically(path, b"A=2\n")
+        assert (path.stat().st_uid, path.stat().st_gid, path.read_text()) == (12345, 54321, "A=2\n")

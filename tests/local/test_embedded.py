@@ -334,6 +334,20 @@ def test_a_copy_of_a_project_does_not_take_the_servers_of_its_original(user: Per
         user.does(original, "stop --volumes", port=port)
 
 
+def test_a_project_that_is_moved_while_its_server_runs_is_started_anew(user: Person) -> None:
+    root, port = user.project("shop"), free_port()
+    url = user.does(root, "start", port=port)[0]["answer"]["url"]
+    ask(url, "CREATE TABLE kept ()")
+    moved = root.rename(user.place / "moved")
+    (started,) = user.does(moved, "start", port=port)
+    try:
+        assert started["answer"]["started"] == ["postgres"]
+        assert ask(url, "SELECT to_regclass('kept')::text") == "kept"
+        assert user.does(moved, "start", port=port)[0]["answer"]["started"] == []
+    finally:
+        user.does(moved, "stop --volumes", port=port)
+
+
 def test_a_changed_port_moves_the_server(make: Make) -> None:
     url, port = start(make()).url, free_port()
     ask(url, "CREATE TABLE kept ()")
