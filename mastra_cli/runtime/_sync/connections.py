@@ -155,6 +155,9 @@ class Connections:
             try:
                 wire = self._dialled(max(0.01, until - monotonic()))
             except (psycopg.Error, TimeoutError) as error:
+                if isinstance(error, psycopg.Error):
+                    # What is left of the connection knows the password, and shows it in its repr.
+                    error._pgconn = None  # pyright: ignore[reportPrivateUsage]
                 if not opened.succeeded or monotonic() + pause >= until:
                     raise DatabaseUnreachable(
                         f"{mask(self._url or '')} takes no connection: {_reason(error, self._url)}",

@@ -208,7 +208,7 @@ class Indexes(Known):
 
     def _language(self, name: object, clock: Clock) -> str:
         row = None
-        if isinstance(name, str) and "\0" not in name:
+        if isinstance(name, str) and name.isprintable():  # no NUL, no lone surrogate
             row = self._pool.row(VECTOR["language"], {"name": name}, timeout=clock)
         if row is None:
             raise InvalidArgument(
