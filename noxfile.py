@@ -10,22 +10,39 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 GROUPS = {name: nox.project.dependency_groups(PYPROJECT, name) for name in ("tests", "models", "lint")}
 
 
+# What the default run leaves to a session of its own.
+APART = ("slow", "wheel", "docker", "models", "nightly", "bench")
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that needs no Docker engine, on an embedded Postgres of its own."""
     session.install("-e", ".", *GROUPS["tests"])
-    session.run(
-        "pytest", "-n", "2", "-m", "not docker and not wheel and not bench and not slow", *session.posargs
-    )
+    session.run("pytest", "-n", "2", "-m", " and ".join(f"not {mark}" for mark in APART), *session.posargs)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """The cases that take minutes: kills by the hundred, large tables."""
-    session.install("-e", ".", *GROUPS["tests"], *GROUPS["models"])
+    """The cases that take minutes: kills by the hundred, large tables, other people's packages."""
+    session.install("-e", ".", *GROUPS["tests"])
+    session.run("pytest", "-n", "2", "-m", "slow", "--timeout", "900", *session.posargs)
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """What a pipeline has no time for: thousands of examples, every Python."""
+    session.install("-e", ".", *GROUPS["tests"])
+    session.run("pytest", "-m", "nightly", "--timeout", "3600", *session.posargs)
     session.run(
-        "pytest", "-n", "2", "-m", "slow and not docker and not bench", "--timeout", "900", *session.posargs
+        "pytest", "tests/twins", "--hypothesis-profile", "nightly", "--timeout", "3600", *session.posargs
     )
+
+
+@nox.session
+def models(session: nox.Session) -> None:
+    """Real embedding models, end to end; installs some GB."""
+    session.install("-e", ".", *GROUPS["tests"], *GROUPS["models"])
+    session.run("pytest", "-m", "models", "--timeout", "900", *session.posargs)
 
 
 @nox.session

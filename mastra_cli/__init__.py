@@ -39,10 +39,13 @@ if TYPE_CHECKING:
     from mastra_cli.runtime.models import SyncResult as SyncResult
     from mastra_cli.runtime.models import SyncRun as SyncRun
     from mastra_cli.runtime.models import UpsertResult as UpsertResult
+    from mastra_cli.runtime.models_memory import DeletedResource as DeletedResource
+    from mastra_cli.runtime.models_memory import ExportedResource as ExportedResource
     from mastra_cli.runtime.models_memory import Memory as Memory
     from mastra_cli.runtime.models_memory import MemoryTurn as MemoryTurn
     from mastra_cli.runtime.models_memory import Message as Message
     from mastra_cli.runtime.models_memory import Messages as Messages
+    from mastra_cli.runtime.models_memory import Pruned as Pruned
     from mastra_cli.runtime.models_memory import Recalled as Recalled
     from mastra_cli.runtime.models_memory import Thread as Thread
     from mastra_cli.runtime.models_memory import ToolResult as ToolResult
@@ -50,14 +53,22 @@ if TYPE_CHECKING:
     from mastra_cli.runtime.models_memory import WorkingMemory as WorkingMemory
     from mastra_cli.runtime.models_search import RecordHit as RecordHit
     from mastra_cli.runtime.models_search import RecordIndexStatus as RecordIndexStatus
+    from mastra_cli.runtime.models_search import RefreshProgress as RefreshProgress
     from mastra_cli.runtime.models_search import RefreshResult as RefreshResult
+    from mastra_cli.runtime.models_search import Skipped as Skipped
+    from mastra_cli.runtime.models_vector import BuildProgress as BuildProgress
     from mastra_cli.runtime.models_vector import Flat as Flat
     from mastra_cli.runtime.models_vector import Hnsw as Hnsw
     from mastra_cli.runtime.models_vector import IndexStats as IndexStats
     from mastra_cli.runtime.models_vector import IvfFlat as IvfFlat
+    from mastra_cli.runtime.models_vector import QueryAnalysis as QueryAnalysis
+    from mastra_cli.runtime.models_vector import QueryPlan as QueryPlan
     from mastra_cli.runtime.models_vector import QueryResult as QueryResult
     from mastra_cli.runtime.models_vector import QueryResults as QueryResults
+    from mastra_cli.runtime.models_vector import Recall as Recall
+    from mastra_cli.runtime.models_vector import RerankDetails as RerankDetails
     from mastra_cli.runtime.models_vector import RerankResult as RerankResult
+    from mastra_cli.runtime.models_vector import RerankResults as RerankResults
     from mastra_cli.runtime.models_vector import Weights as Weights
     from mastra_cli.runtime.ordering import SortOrder as SortOrder
     from mastra_cli.runtime.scorers import CohereScorer as CohereScorer
@@ -66,10 +77,13 @@ if TYPE_CHECKING:
 
 # The same once more for the running program (a test compares them).
 _HOMES = {
+    "BuildProgress": "mastra_cli.runtime.models_vector",
     "Change": "mastra_cli.runtime.models",
     "CohereScorer": "mastra_cli.runtime.scorers",
     "CrossEncoderScorer": "mastra_cli.runtime.scorers",
+    "DeletedResource": "mastra_cli.runtime.models_memory",
     "Entity": "mastra_cli.runtime.models",
+    "ExportedResource": "mastra_cli.runtime.models_memory",
     "FilterCondition": "mastra_cli.runtime.filters",
     "Flat": "mastra_cli.runtime.models_vector",
     "Hnsw": "mastra_cli.runtime.models_vector",
@@ -87,19 +101,27 @@ _HOMES = {
     "PgMemory": "mastra_cli.runtime._async.memory",
     "PgVector": "mastra_cli.runtime._async.vector",
     "PostgresEngine": "mastra_cli.runtime._async.postgres",
+    "Pruned": "mastra_cli.runtime.models_memory",
+    "QueryAnalysis": "mastra_cli.runtime.models_vector",
     "QueryOptions": "mastra_cli.runtime.models",
+    "QueryPlan": "mastra_cli.runtime.models_vector",
     "QueryResult": "mastra_cli.runtime.models_vector",
     "QueryResults": "mastra_cli.runtime.models_vector",
+    "Recall": "mastra_cli.runtime.models_vector",
     "Recalled": "mastra_cli.runtime.models_memory",
     "Record": "mastra_cli.runtime.models",
     "RecordHit": "mastra_cli.runtime.models_search",
     "RecordIndex": "mastra_cli.runtime._async.record_index",
     "RecordIndexStatus": "mastra_cli.runtime.models_search",
     "RecordInput": "mastra_cli.runtime.models",
+    "RefreshProgress": "mastra_cli.runtime.models_search",
     "RefreshResult": "mastra_cli.runtime.models_search",
     "Rejection": "mastra_cli.runtime.models",
+    "RerankDetails": "mastra_cli.runtime.models_vector",
     "RerankResult": "mastra_cli.runtime.models_vector",
+    "RerankResults": "mastra_cli.runtime.models_vector",
     "Reranker": "mastra_cli.runtime._async.reranker",
+    "Skipped": "mastra_cli.runtime.models_search",
     "SortOrder": "mastra_cli.runtime.ordering",
     "SyncMastraEngine": "mastra_cli.runtime._sync.engine",
     "SyncMockMastraEngine": "mastra_cli.runtime._sync.mock",
@@ -123,10 +145,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "BuildProgress",
     "Change",
     "CohereScorer",
     "CrossEncoderScorer",
+    "DeletedResource",
     "Entity",
+    "ExportedResource",
     "FilterCondition",
     "Flat",
     "Hnsw",
@@ -144,19 +169,27 @@ __all__ = [
     "PgMemory",
     "PgVector",
     "PostgresEngine",
+    "Pruned",
+    "QueryAnalysis",
     "QueryOptions",
+    "QueryPlan",
     "QueryResult",
     "QueryResults",
+    "Recall",
     "Recalled",
     "Record",
     "RecordHit",
     "RecordIndex",
     "RecordIndexStatus",
     "RecordInput",
+    "RefreshProgress",
     "RefreshResult",
     "Rejection",
+    "RerankDetails",
     "RerankResult",
+    "RerankResults",
     "Reranker",
+    "Skipped",
     "SortOrder",
     "SyncMastraEngine",
     "SyncMockMastraEngine",

@@ -137,7 +137,7 @@ def test_what_the_models_do_not_show_is_in_the_fingerprint_no_more_than_it_must(
         assert read_schema(url, Selection()).fingerprint != before
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_every_python_writes_the_same_bytes(everything: str, tmp_path: Path) -> None:
     wanted = text(everything).encode()
     seen: list[str] = []

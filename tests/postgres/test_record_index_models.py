@@ -17,7 +17,7 @@ from mastra_cli.runtime._sync.session import sync_connect
 from mastra_cli.runtime._sync.vector import SyncPgVector
 from mastra_cli.runtime.models import RecordInput
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(600), pytest.mark.filterwarnings("default")]
 
 # Of a kind that is installed here in any case, beside the packages of the machine.
 MORE = [

@@ -17,7 +17,7 @@ from mastra_cli.runtime._sync.vector import SyncPgVector
 from mastra_cli.runtime.models_vector import Weights
 from mastra_cli.runtime.scorers import CrossEncoderScorer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.models, pytest.mark.timeout(600), pytest.mark.filterwarnings("default")]
 
 TOPICS = {
     "animals": (["The cat", "A dog", "My horse", "The parrot", "An old elephant", "The farmer's goat", "A stray kitten"],
