@@ -78,7 +78,7 @@ def test_real_documents_are_found_by_meaning_by_word_and_by_both(database: str, 
         # By an exact identifier, which says nothing to the model.
         assert found("QX-7741", "keyword") == ["pump"]
         assert found("QX-7741", "hybrid")[0] == "pump"
-        assert "pytest" in found("a framework to write tests", "vector", 10)
+        assert {"coverage", "hypothesis"} <= {*found("a framework to write tests", "vector", 10)}
         kinds = {hit.record.data["kind"] for hit in index.search("sql database", filter={"kind": "guide"})}
         assert kinds == {"guide"}
         assert index.refresh().embedded == 0

@@ -14,6 +14,8 @@ from mastra_cli.runtime.vector_index import Index
 NAMESPACE = "default"
 # A word that more texts hold than this says nothing while there is a rarer one.
 COMMON = 1_000
+# So many texts of a word are looked at.
+MANY = 10_000
 
 _RECORD: LiteralString = "pg_catalog.substr(v.vector_id, pg_catalog.strpos(v.vector_id, ':') + 1)"
 
@@ -91,15 +93,18 @@ def worded(index: Index, query: str, condition: Fragment | None, limit: int) -> 
     The score is how much of the query a text holds, from 0 to 1. Rare words weigh more; a word that very many
     texts hold counts only when there is no rarer one.
     """
+    # Behind OFFSET 0 the words are the only way in: the planner would else read the whole namespace for them.
     language = vectors.language(index) if index.language else Fragment(SQL("'pg_catalog.simple'::regconfig"))
     words = build("pg_catalog.to_tsvector({}, v.document)", language)
+    namespace = Fragment(SQL("v.namespace" if index.namespaced else "NULL AS namespace"))
     return build(
         r"""WITH words AS MATERIALIZED (
             SELECT ('''' || replace(replace(u.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS word
             FROM pg_catalog.unnest(pg_catalog.to_tsvector({}, {})) AS u LIMIT 64),
         counted AS MATERIALIZED (
-            SELECT w.word, (
-                SELECT count(*) FROM (SELECT FROM {} v WHERE {} AND {} @@ w.word LIMIT {}) m) AS texts
+            SELECT w.word, (SELECT count(*) FROM (
+                SELECT FROM (SELECT {} FROM {} v WHERE {} @@ w.word OFFSET 0) v WHERE {} LIMIT {}) m
+            ) AS texts
             FROM words w),
         kept AS MATERIALIZED (
             SELECT c.word, c.texts FROM counted c
@@ -111,8 +116,10 @@ def worded(index: Index, query: str, condition: Fragment | None, limit: int) -> 
             SELECT v.id, v.vector_id,
                    pg_catalog.round((sum(1 / (1 + pg_catalog.ln(k.texts::float8)))
                                      / (SELECT weight FROM asked))::numeric, 9) AS score
-            FROM kept k JOIN {} v ON {} @@ k.word
-            WHERE {}
+            FROM kept k CROSS JOIN LATERAL (
+                SELECT * FROM (
+                    SELECT v.id, v.vector_id, {}, v.metadata FROM {} v WHERE {} @@ k.word OFFSET 0) v
+                WHERE {} LIMIT {}) v
             GROUP BY v.id, v.vector_id
             ORDER BY score DESC, v.vector_id COLLATE "C" LIMIT {})
         SELECT b.vector_id, b.score::float8, v.document
@@ -120,15 +127,18 @@ def worded(index: Index, query: str, condition: Fragment | None, limit: int) -> 
         ORDER BY b.score DESC, b.vector_id COLLATE "C" """,
         language,
         Fragment(SQL("%s::text"), (query,)),
+        namespace,
         vectors.table(index),
-        _space(index),
         words,
+        _space(index),
         _number(COMMON + 1),
         _number(COMMON),
         _number(COMMON),
+        namespace,
         vectors.table(index),
         words,
         vectors.where(index, vectors.bound(NAMESPACE), condition),
+        _number(MANY),
         _number(limit),
         vectors.table(index),
     )
