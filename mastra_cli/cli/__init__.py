@@ -87,7 +87,9 @@ def _sentence(message: Any) -> str:
 
 def _help(arguments: list[str]) -> str:
     command = _command(arguments)
-    return f"see `mastra engine {command} --help`" if command else "see `mastra --help`"
+    if command:
+        return f"see `mastra engine {command} --help`"
+    return "see `mastra engine --help`" if "engine" in arguments[:1] else "see `mastra --help`"
 
 
 def _command(arguments: list[str]) -> str | None:

@@ -174,7 +174,13 @@ class Console:
             raise Usage(f"stdin is no terminal to ask at: {question}", hint=f"answer it with {flag}")
         sys.stderr.write(f"{question} ")
         sys.stderr.flush()
-        return sys.stdin.readline().strip()
+        line = ""
+        try:
+            line = sys.stdin.readline()
+        finally:
+            if not line.endswith("\n"):  # Ctrl-C or Ctrl-D: what is printed next begins a line
+                sys.stderr.write("\n")
+        return line.strip()
 
     def confirm(self, question: str, *, flag: str) -> bool:
         return self.ask(f"{question} [y/N]", flag=flag).lower() in ("y", "yes")

@@ -76,11 +76,10 @@ class Adding:
 
     def undo(self) -> None:
         with self._report.phase("undoing what this run made"):
-            try:
-                if self._provider is not None:
-                    self._provider.undo(self._report)
-            finally:
-                self._journal.restore()
+            # In this order: while the data is there, so is its password, also when this fails or is interrupted.
+            if self._provider is not None:
+                self._provider.undo(self._report)
+            self._journal.restore()
         if self._left is not None:
             self._left.start(self._report, timeout=self._wishes.timeout, wait=False)
 
@@ -137,7 +136,7 @@ class Adding:
                 self._save(urls)
                 written = libpq_url(urls[URL_NAMES[0]], URL_NAMES[0])
                 ready.probe(written)
-                self._report.say(f"the URL in {env.path.name} had another password, and has this one now")
+                self._report.say(f"put the password that is valid now into the URLs of {env.path.name}")
         for name in URL_NAMES:
             other = environment().get(name, "").strip()
             if other and other != urls[name]:

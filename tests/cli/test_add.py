@@ -470,6 +470,20 @@ def test_a_url_that_is_none_is_said(
     assert (seen.code, seen.document["running"]) == (1, False)
 
 
+def test_an_undo_that_is_interrupted_keeps_the_password_of_the_data(
+    project: Path, mastra: Mastra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mastra_cli.local.migrations.migrate", interrupted)
+        patched.setattr("mastra_cli.local.embedded.EmbeddedProvider.undo", interrupted)
+        assert mastra(*ADD).code == 130
+    assert env(project)["POSTGRES_PASSWORD"]
+    assert mastra(*ADD).code == 0
+
+
 class TestRoot:
     __test__ = os.name == "posix" and os.geteuid() == 0  # nobody else can give a file away
 

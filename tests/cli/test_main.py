@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import pytest
 
 from mastra_cli import cli, errors
 from mastra_cli.cli import failures
+from mastra_cli.cli.console import Console
 from mastra_cli.cli.engine import COMMANDS
 
 from .conftest import Mastra
@@ -73,6 +75,26 @@ def test_an_unknown_command_is_a_document_too(mastra: Mastra) -> None:
     result = mastra("launch", "--json")
     assert result.code == 2
     assert result.document["error"]["message"] == "no such command 'launch'"
+
+
+def test_an_unknown_command_leads_to_the_help_that_lists_them(mastra: Mastra) -> None:
+    assert mastra("launch").err == "error: no such command 'launch'\n hint: see `mastra engine --help`\n"
+
+
+def test_ctrl_c_at_a_question_ends_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def readline(self, *_: object) -> str:
+            raise KeyboardInterrupt
+
+        def isatty(self) -> bool:
+            return True
+
+    said = io.StringIO()
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stderr", said)
+    with pytest.raises(KeyboardInterrupt):
+        Console("down").ask("Sure?", flag="--yes")
+    assert said.getvalue() == "Sure? \n"
 
 
 def test_ctrl_c_is_a_document_too(mastra: Mastra, monkeypatch: pytest.MonkeyPatch) -> None:

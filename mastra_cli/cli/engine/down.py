@@ -62,4 +62,7 @@ def _ask(console: Console, provider: Provider) -> None:
         console.say(f"will be deleted: {item.name} ({size(item.bytes)})")
     name = provider.project_name
     if console.ask(f"Type {name} to delete this data:", flag="--yes") != name:
-        raise Conflict("that is not the project's name: nothing was stopped or deleted")
+        raise Conflict(
+            "that is not the project's name: nothing was stopped or deleted",
+            hint=f"type {name}, or answer it with --yes",
+        )
