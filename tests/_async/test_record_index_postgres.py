@@ -174,11 +174,26 @@ async def test_an_index_that_holds_other_vectors_is_a_conflict(place: Place) -> 
     await place.vector.create_index(index_name=place.index_name, dimension=9)
     await place.vector.upsert(index_name=place.index_name, vectors=[[1.0] * 9])
     await place.sync(("a", "cat"))
-    with pytest.raises(Conflict, match="is there already, and holds other vectors than this entity's"):
+    with pytest.raises(Conflict, match="is there already, for other vectors than this entity's"):
         await place.index().refresh()
     # Nor is it dropped.
     await place.index().drop()
     assert (await place.vector.describe_index(index_name=place.index_name)).count == 1
+
+
+async def test_an_index_follows_one_entity_alone(place: Place) -> None:
+    await place.sync(("a", "cat"))
+    await place.index().refresh()
+    await place.delete("a")
+    await place.index().refresh()
+    other = Place(place.engine, place.vector)
+    other.index_name = place.index_name
+    await other.sync(("a", "dog"))
+    with pytest.raises(Conflict, match="is there already, for other vectors than this entity's"):
+        await other.index().refresh()
+    await other.index().drop()
+    await place.sync(("a", "cat"))
+    assert (await place.index().refresh()).created == 1
 
 
 async def test_an_index_that_was_deleted_is_made_again(place: Place) -> None:

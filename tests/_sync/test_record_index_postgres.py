@@ -174,11 +174,26 @@ def test_an_index_that_holds_other_vectors_is_a_conflict(place: Place) -> None:
     place.vector.create_index(index_name=place.index_name, dimension=9)
     place.vector.upsert(index_name=place.index_name, vectors=[[1.0] * 9])
     place.sync(("a", "cat"))
-    with pytest.raises(Conflict, match="is there already, and holds other vectors than this entity's"):
+    with pytest.raises(Conflict, match="is there already, for other vectors than this entity's"):
         place.index().refresh()
     # Nor is it dropped.
     place.index().drop()
     assert (place.vector.describe_index(index_name=place.index_name)).count == 1
+
+
+def test_an_index_follows_one_entity_alone(place: Place) -> None:
+    place.sync(("a", "cat"))
+    place.index().refresh()
+    place.delete("a")
+    place.index().refresh()
+    other = Place(place.engine, place.vector)
+    other.index_name = place.index_name
+    other.sync(("a", "dog"))
+    with pytest.raises(Conflict, match="is there already, for other vectors than this entity's"):
+        other.index().refresh()
+    other.index().drop()
+    place.sync(("a", "cat"))
+    assert (place.index().refresh()).created == 1
 
 
 def test_an_index_that_was_deleted_is_made_again(place: Place) -> None:

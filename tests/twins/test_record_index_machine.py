@@ -193,7 +193,7 @@ def test_after_each_refresh_the_index_equals_a_naive_rebuild(
 
     monkeypatch.setattr(record_embedding, "_PAUSES", ())
     profile = request.config.getoption("--hypothesis-profile")
-    examples = 1_000 if profile == "nightly" else 25
+    examples = 1_000 if profile == "nightly" else 15
     with sync_connect(url=database) as Machine.pool:
         run_state_machine_as_test(
             Machine,

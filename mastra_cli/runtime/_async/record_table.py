@@ -117,11 +117,12 @@ class RecordTable(Checkpoint):
         found = await self._found(self.index_name, clock)
         if found is not None:
             # Made empty by somebody for this: taken as it is.
-            if await self._row(vectors_records.more_than(found, 0), clock):
+            claimed = await self._pool.row(FOLLOWER["claimed"], self._row_key, timeout=clock)
+            if claimed == (True,) or await self._row(vectors_records.more_than(found, 0), clock):
                 # Or it is ours, and the one that took over has made and filled it.
                 await self.keep(me, self.lease, clock)
                 raise Conflict(
-                    f"the index {found.name} is there already, and holds other vectors than this entity's",
+                    f"the index {found.name} is there already, for other vectors than this entity's",
                     hint="choose another index_name, or delete_index() first",
                 )
             if found.dimension != shape.dimension:

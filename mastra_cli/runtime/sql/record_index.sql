@@ -117,6 +117,12 @@ WHERE e.id = %(entity_id)s
 -- How many records changed after a version.
 SELECT count(*) FROM mastra.records WHERE entity_id = %(entity_id)s AND version > %(version)s
 
+-- name: claimed
+-- Whether an index follows another entity.
+SELECT EXISTS (
+    SELECT FROM mastra.vector_follower
+    WHERE index_name = %(index_name)s AND entity_id <> %(entity_id)s AND dimension IS NOT NULL)
+
 -- name: lock
 -- The rows of an index and of the one that is built beside it, locked until the transaction ends.
 SELECT index_name, holder, dimension
