@@ -131,6 +131,8 @@ class Call:
     """Makes or drops tables and indexes: the world is cloned anew for each run."""
     steps: bool = False
     """Documented to work in several transactions: a failure leaves some of them done; another call ends it."""
+    embeds: bool = False
+    """Saves messages, and then their embeddings as well as it can: what is missing is for `embed_pending`."""
 
 
 def read(name: str, run: Callable[[World], Any]) -> Call:
@@ -200,22 +202,24 @@ CALLS = [
     Call("update_thread", lambda w: w.memory.update_thread(thread_id="t", title="z", metadata={"b": 2})),
     Call("delete_thread", lambda w: w.memory.delete_thread(thread_id="t")),
     # messages
-    Call("add_message", lambda w: w.memory.add_message(thread_id="t", content="hello", role="user")),
-    Call("save_messages", lambda w: w.memory.save_messages(thread_id="t", messages=TURN)),
+    Call("add_message", lambda w: w.memory.add_message(thread_id="t", content="hello", role="user"), embeds=True),
+    Call("save_messages", lambda w: w.memory.save_messages(thread_id="t", messages=TURN), embeds=True),
     Call(
         "save_messages/replace",
         lambda w: w.memory.save_messages(thread_id="t", messages=[{"id": "t3", "role": "assistant", "content": "wet"}, *TURN]),
+        embeds=True,
     ),
     Call(
         "save_messages/threads",
         lambda w: w.memory.save_messages(messages=[{"thread_id": t, "role": "user", "content": "hi"} for t in "tu"]),
+        embeds=True,
     ),
     read("get_messages", lambda w: w.memory.get_messages(thread_id="t", last=3).messages),
     Call("delete_message", lambda w: w.memory.delete_message(message_id="t3")),
     Call("delete_messages", lambda w: w.memory.delete_messages(message_ids=["t2", "t3"], thread_id="t")),
     read("get_context_window", lambda w: w.memory.get_context_window(thread_id="t")),
-    Call("save_memory", lambda w: w.memory.save_memory(resource_id="r", thread_id="t", user_messages=[{"role": "user", "content": "more"}])),
-    Call("save_memory/new", lambda w: w.memory.save_memory(resource_id="r", user_messages=[{"role": "user", "content": "more"}], title="new")),
+    Call("save_memory", lambda w: w.memory.save_memory(resource_id="r", thread_id="t", user_messages=[{"role": "user", "content": "more"}]), embeds=True),
+    Call("save_memory/new", lambda w: w.memory.save_memory(resource_id="r", user_messages=[{"role": "user", "content": "more"}], title="new"), embeds=True),
     read("get_memory", lambda w: w.memory.get_memory(thread_id="t")),
     # beside the conversation
     read("get_tool_result", lambda w: w.memory.get_tool_result(thread_id="t", tool_name="sky", tool_args={"city": "Rome"})),

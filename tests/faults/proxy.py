@@ -70,7 +70,7 @@ class _Link:
     def __init__(self, near: asyncio.StreamWriter, far: asyncio.StreamWriter) -> None:
         self.writers = {"client": near, "server": far}
         self.framings: dict[str, Framing] = {"client": Framing("client"), "server": Framing("server")}
-        self.commits = 0
+        self.commits = False
 
     def abort(self) -> None:
         for writer in self.writers.values():
@@ -131,9 +131,9 @@ class Proxy:
         """Reset the connection when the server has said so many bytes more."""
         self.fired, self._reset = False, count
 
-    def swallow_commit(self, then: Literal["reset", "silence"] = "reset") -> None:
+    def swallow_commit(self, then: Literal["reset", "silence"] = "reset", *, stay_down: bool = False) -> None:
         """Pass on the next COMMIT, and keep its answer; then reset the connection, or be silent on it."""
-        self.fired, self._commit = False, then
+        self.fired, self._commit, self._stay_down = False, then, stay_down
 
     def cut(self) -> None:
         """Reset all connections."""
@@ -198,7 +198,7 @@ class Proxy:
             self.fired, self.down = True, self._stay_down
             return "kill"
         if side == "client" and self._commit and not self.fired and _is_commit(name, message):
-            self.fired, link.commits = True, 1
+            self.fired, link.commits, self.down = True, True, self._stay_down
         elif side == "server" and link.commits:
             return "kill" if self._commit == "reset" and name == "ReadyForQuery" else "drop"
         return "drop" if side in self.hole else "pass"

@@ -265,3 +265,38 @@ def test_every_room_works_within_a_second_after_a_restart(mode: str, idle: int) 
             assert took < 1
     finally:
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "words", "hint"),
+    [
+        (
+            lambda w, **o: w.memory.save_memory(
+                resource_id="r", thread_id="t", user_messages=[{"role": "user", "content": "x"}], **o
+            ),
+            "the messages are saved in the thread 't', and its window could not be read",
+            "get_context_window reads it; do not save them again",
+        ),
+        (
+            lambda w, **o: w.vector.create_index(index_name="fresh", dimension=3, **o),
+            "the index fresh is there, and could not be looked at",
+            "describe_index() looks again",
+        ),
+    ],
+    ids=["save_memory", "create_index"],
+)
+def test_what_is_done_when_the_rest_of_the_answer_is_lost_is_said(
+    furnished: str, proxy: Proxy, call: Callable[..., Any], words: str, hint: str
+) -> None:
+    with calls.world(proxy.url(furnished)) as w:
+        w.pool.open()
+        proxy.arm()
+        call(w)
+        count = len(proxy.messages)
+        w.vector.delete_index(index_name="fresh") if "index" in words else None
+    with calls.world(proxy.url(furnished)) as w:
+        w.pool.open()
+        proxy.kill_at(count - 1, stay_down=True)
+        with pytest.raises(OutcomeUnknown) as error:
+            call(w, timeout=0.3)
+        assert (error.value.message, error.value.hint) == (words, hint)

@@ -7,7 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mastra_cli.errors import Conflict, InvalidArgument
+from mastra_cli.errors import (
+    Conflict,
+    DatabaseUnreachable,
+    DeadlineExceeded,
+    InvalidArgument,
+    OutcomeUnknown,
+)
 from mastra_cli.runtime import formats
 from mastra_cli.runtime._async.memory_messages import Conversations
 from mastra_cli.runtime._async.memory_threads import no_thread
@@ -83,7 +89,13 @@ class PgMemory(Conversations, Tools):
         else:
             await self._ensure_thread(thread_id, resource_id, title, clock)
             must = None
-        window = await self._window(thread_id, clock, self._max_tokens, None, format, must=must)
+        try:
+            window = await self._window(thread_id, clock, self._max_tokens, None, format, must=must)
+        except (DatabaseUnreachable, DeadlineExceeded) as error:
+            raise OutcomeUnknown(
+                f"the messages are saved in the thread {thread_id!r}, and its window could not be read",
+                hint="get_context_window reads it; do not save them again",
+            ) from error
         return MemoryTurn(thread_id, window)
 
     async def get_memory(self, *, thread_id: str, timeout: float | None = None) -> Memory:

@@ -104,20 +104,21 @@ class Recall(Connected):
         clock = self._clock(timeout)
         half = "_half" if dimension > FULL else ""
 
-        async def work(wire: Wire) -> None:
+        async def work(wire: Wire) -> int:
             if await (await wire.execute(EMBEDDING["prepare"])).fetchone() is None:
                 raise ExtensionMissing(
                     "this database has no pgvector", hint="run `mastra engine migrate`, which creates it"
                 )
             await wire.execute(EMBEDDING["serialize"])
-            if await (await wire.execute(EMBEDDING["dimension"])).fetchone() is not None:
-                return
+            found = await (await wire.execute(EMBEDDING["dimension"])).fetchone()
+            if found is not None:
+                return found[0]
             client = psycopg.AsyncClientCursor(wire)
             await client.execute(EMBEDDING[f"create{half}_table"], {"dimension": dimension})
             await wire.execute(EMBEDDING[f"create{half}_index"])
+            return dimension
 
-        await self._pool.transaction(work, timeout=clock)
-        there = await self._dimension(clock)
+        there = await self._pool.transaction(work, timeout=clock)
         if there != dimension:
             raise Conflict(
                 f"the table of embeddings is there for vectors of {there} dimensions, not {dimension}",

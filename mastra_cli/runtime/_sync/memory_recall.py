@@ -104,20 +104,21 @@ class Recall(Connected):
         clock = self._clock(timeout)
         half = "_half" if dimension > FULL else ""
 
-        def work(wire: Wire) -> None:
+        def work(wire: Wire) -> int:
             if (wire.execute(EMBEDDING["prepare"])).fetchone() is None:
                 raise ExtensionMissing(
                     "this database has no pgvector", hint="run `mastra engine migrate`, which creates it"
                 )
             wire.execute(EMBEDDING["serialize"])
-            if (wire.execute(EMBEDDING["dimension"])).fetchone() is not None:
-                return
+            found = (wire.execute(EMBEDDING["dimension"])).fetchone()
+            if found is not None:
+                return found[0]
             client = psycopg.ClientCursor(wire)
             client.execute(EMBEDDING[f"create{half}_table"], {"dimension": dimension})
             wire.execute(EMBEDDING[f"create{half}_index"])
+            return dimension
 
-        self._pool.transaction(work, timeout=clock)
-        there = self._dimension(clock)
+        there = self._pool.transaction(work, timeout=clock)
         if there != dimension:
             raise Conflict(
                 f"the table of embeddings is there for vectors of {there} dimensions, not {dimension}",

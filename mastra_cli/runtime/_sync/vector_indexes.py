@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mastra_cli.errors import (
     Conflict,
     DatabaseFailed,
+    DatabaseUnreachable,
+    DeadlineExceeded,
     ExtensionMissing,
     InvalidArgument,
     MastraError,
@@ -74,7 +76,12 @@ class Indexes(Known):
             self._reconcile(
                 found, dimension, metric, wanted, checked_config(index_config), language, clock
             )
-        return self.describe_index(index_name=name, timeout=timeout)
+        try:
+            return self.describe_index(index_name=name, timeout=timeout)
+        except (DatabaseUnreachable, DeadlineExceeded) as error:
+            raise OutcomeUnknown(
+                f"the index {name} is there, and could not be looked at", hint="describe_index() looks again"
+            ) from error
 
     def list_indexes(self, *, timeout: float | None = None) -> list[str]:
         """The names of all indexes, those of the JavaScript package included."""
