@@ -76,7 +76,7 @@ class Adding:
 
     def undo(self) -> None:
         with self._report.phase("undoing what this run made"):
-            # In this order: while the data is there, so is its password, also when this fails or is interrupted.
+            # In this order: when this fails, or is interrupted, the data that stays keeps its password.
             if self._provider is not None:
                 self._provider.undo(self._report)
             self._journal.restore()

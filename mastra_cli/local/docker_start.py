@@ -104,6 +104,11 @@ class Start:
         try:
             return self._ask(watch, url)
         except DatabaseUnreachable as error:
+            if error.sqlstate == "28000":  # the image writes its last line of pg_hba.conf after initdb
+                error.hint = (
+                    f"mend the user in {self._engine.project.env_file.name}; or, where the first start of "
+                    "this volume was cut short, begin anew, without the data: `mastra engine down --volumes`"
+                )
             if error.transient or not password_of(url) or not _wrong_password(error, watch):
                 raise
             self._agree(url, yes, error)

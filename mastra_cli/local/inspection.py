@@ -80,9 +80,14 @@ def inspect(project: Project, file: Path | None = None) -> Inspection:
         return Inspection(False, kind, name, container, pid, problem=problem)
     try:
         info = ready.probe(url.value)
-        schema, tables = migrations.state(url.value), _tables(url.value)
     except MastraError as error:
         return Inspection(False, kind, name, container, pid, url, problem=error.message)
+    schema: State | None = None
+    try:
+        schema = migrations.state(url.value)
+    except MastraError as error:
+        problem = error.message  # up all the same: a role that may not read the revision, say
+    tables = _tables(url.value)
     return Inspection(
         True, kind, name, container, pid, url, info.server, info.pgvector, schema, tables, problem
     )

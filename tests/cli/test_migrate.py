@@ -398,6 +398,9 @@ def test_a_role_that_may_not_read_the_revision_gets_the_sql_for_an_admin(
         f'error: the role "o\'role ""x""" may not read the revision, mastra.alembic_version\n'
         f" hint: an admin runs this SQL in the database, then try again:\n{script}"
     )
+    seen = mastra("status", "--json")  # it is up all the same
+    assert (seen.code, seen.document["running"], seen.document["revision"]) == (0, True, None)
+    assert "may not read the revision" in seen.err
     psql(server, url, script)
     assert mastra("migrate", "--check").code == 0
 

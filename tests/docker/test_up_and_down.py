@@ -301,6 +301,18 @@ def test_a_password_that_no_longer_fits_the_volume_is_repaired_after_asking(plac
     assert "the-new-one" not in log
 
 
+def test_a_volume_whose_first_start_was_cut_short_is_told_how_to_begin_anew(place: Place) -> None:
+    start(place.provider())
+    (container,) = place.containers()
+    cut = "find /var/lib/postgresql -name pg_hba.conf -exec sed -i '/^host *all *all *all/d' {} +"
+    api = place.engine.api
+    api.exec_start(api.exec_create(container["Id"], ["sh", "-c", cut], user="postgres")["Id"])
+    api.restart(container["Id"])
+    with pytest.raises(DatabaseUnreachable) as caught:
+        start(place.provider())
+    assert "begin anew, without the data: `mastra engine down --volumes`" in (caught.value.hint or "")
+
+
 # Why a container died
 
 
