@@ -11,7 +11,7 @@ GROUPS = {name: nox.project.dependency_groups(PYPROJECT, name) for name in ("tes
 
 
 # What the default run leaves to a session of its own.
-APART = ("slow", "wheel", "docker", "models", "nightly", "bench")
+APART = ("slow", "wheel", "docker", "types", "models", "nightly", "bench")
 
 
 @nox.session
@@ -49,6 +49,7 @@ def models(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     session.install("-e", ".", *GROUPS["tests"], *GROUPS["lint"], "nox")
     session.run("pyright", *session.posargs)
+    session.run("pytest", "-m", "types")
 
 
 @nox.session

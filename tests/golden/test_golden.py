@@ -88,6 +88,7 @@ def test_enums_as_classes(databases: dict[str, str]) -> None:
     assert [mood and mood.name for mood in person.moods] == ["SAD", None, models.EnumsMood("very happy").name]
 
 
+@pytest.mark.types
 def test_every_module_passes_pyright_strict() -> None:
     modules = FOLDER / "modules"
     run = subprocess.run(
