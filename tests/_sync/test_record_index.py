@@ -344,9 +344,9 @@ def test_what_can_not_be_used_is_refused(place: Place, options: dict, words: str
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"query": 5}, "query_text must be a str"),
-        ({"query": " "}, "query is empty"),
-        ({"query": "a\0"}, "can not be searched for"),
+        ({"query": 5}, "query must be a str that says something, and is 5"),
+        ({"query": " "}, "query must be a str that says something"),
+        ({"query": "a\0"}, "query can not be searched for"),
         ({"top_k": 0}, "top_k must be a whole number"),
         ({"mode": "ann"}, "no such mode"),
         ({"min_score": "x"}, "min_score must be a number"),

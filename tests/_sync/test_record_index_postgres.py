@@ -148,6 +148,17 @@ def test_vectors_of_another_database_are_refused(
             assert (same.index().refresh()).created == 1
 
 
+def test_that_there_are_two_databases_shows_at_the_first_call_at_the_latest(
+    server: Server, shared_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_URL", shared_database)
+    with SyncPostgresEngine() as engine, SyncPgVector(connection_string=server.url()) as vector:
+        index = Place(engine, vector).index()
+        for call in (index.refresh, index.status, index.drop, index.rebuild, lambda: index.search("cat")):
+            with pytest.raises(InvalidArgument, match="engine and vector are in two databases"):
+                call()
+
+
 def test_an_engine_without_vectors_and_a_mock_with_them_are_refused(place: Place) -> None:
     with pytest.raises(InvalidArgument, match="vector must be a PgVector of the engine's database"):
         Place(place.engine, None).index()

@@ -16,7 +16,7 @@ from mastra_cli.errors import (
     MastraError,
     VectorIndexNotFound,
 )
-from mastra_cli.runtime import answers, filters, timing
+from mastra_cli.runtime import answers, batches, filters, timing
 from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime._sync.engine import SyncMastraEngine
 from mastra_cli.runtime._sync.record_embedding import Embedder, Embedding
@@ -122,13 +122,14 @@ class SyncRecordIndex:
         `hybrid` by both.
         """
         answers.check(top_k=top_k, min_score=min_score)
-        answers.check_text(query)
+        if not isinstance(query, str) or not query.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgument(f"query must be a str that says something, and is {query!r:.60}")
+        if isinstance(reason := batches.json_text([query]), batches.Reason):
+            raise InvalidArgument(f"query can not be searched for: {reason.words}")
         if mode not in _MODES:
             raise InvalidArgument(f"no such mode: {mode!r:.60}", hint=", ".join(_MODES))
         node = filters.parse(filter)
         self._reader.check_filter(node)
-        if not query.strip():
-            raise InvalidArgument("query is empty")
         asked = Question(query, top_k, filter, node, mode, min_score)
         clock = timing.clock(timeout, usual=self._timeout)
         self._store.check(clock)
