@@ -1,4 +1,4 @@
-"""Types that extensions bring, on Debian's PostgreSQL 15, which has them; and XML, which the embedded server has not."""
+"""Types that extensions bring, on Debian's PostgreSQL, which has them; and XML, which the embedded server has not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from mastra_cli.codegen.render import render
 from mastra_cli.types import columns, register
 from tests.servers import Server
 
-BIN = Path("/usr/lib/postgresql/15/bin")
+FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+BIN = FOUND[-1].parent if FOUND else Path("/usr/lib/postgresql/bin")
 SCRIPT = """
 CREATE SCHEMA ext; SET search_path = public, ext;
 CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION hstore SCHEMA ext; CREATE EXTENSION ltree SCHEMA ext;
@@ -37,9 +38,9 @@ INSERT INTO public.place VALUES (1, 'A', '{x,NULL}', 'a=>1,b=>NULL', 'a.b', '{a.
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    assert (BIN / "postgres").exists(), "this test needs Debian's postgresql-15: apt install postgresql-15"
-    assert Path("/usr/share/postgresql/15/extension/postgis.control").exists(), (
-        "this test needs PostGIS: apt install postgresql-15-postgis-3"
+    assert FOUND, "this test needs Debian's PostgreSQL: apt install postgresql postgresql-contrib"
+    assert (Path("/usr/share/postgresql") / BIN.parent.name / "extension/postgis.control").exists(), (
+        "this test needs PostGIS: apt install postgresql-postgis"
     )
     server = Server(bin=BIN)
     try:
