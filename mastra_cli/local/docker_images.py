@@ -19,6 +19,10 @@ def image_id(client: Client, image: str) -> str | None:
         return str(client.api.inspect_image(image)["Id"])
     except ImageNotFound:
         return None
+    except APIError as error:
+        if error.is_client_error():  # no name that an image can have
+            raise unavailable(image, said(error)) from error
+        raise
 
 
 def pull(client: Client, image: str, platform: str | None, report: Reporter) -> str:

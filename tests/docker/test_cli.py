@@ -169,6 +169,12 @@ def test_an_image_that_can_not_be_had_leaves_nothing(place: Path, mastra: Mastra
     assert list(place.iterdir()) == []
 
 
+def test_a_name_that_no_image_can_have_is_an_image_that_can_not_be_had(place: Path, mastra: Mastra) -> None:  # noqa: F811
+    result = mastra("add", "--image", "bad image", "--port", str(free_port()), "--json")
+    assert (result.code, result.document["error"]["code"]) == (1, "image_unavailable")
+    assert list(place.iterdir()) == []
+
+
 def test_a_password_that_no_longer_fits_is_repaired_with_yes(project: Path, mastra: Mastra) -> None:  # noqa: F811
     assert mastra("add", "--port", str(free_port()), "--no-migrate").code == 0
     old = (project / ".env").read_text()
