@@ -150,8 +150,8 @@ def first(rows: Iterator[Row], count: int) -> list[Row]:
 
 
 def settled(rows: list[Row]) -> list[Row]:
-    """One row an id: the later of two wins."""
-    return list({row.id: row for row in rows}.values())
+    """One row an id, in the order of the ids: the later of two wins, and writers lock in one order."""
+    return sorted({row.id: row for row in rows}.values(), key=lambda row: row.id)
 
 
 def blocks(rows: Iterable[Row]) -> Iterator[bytes]:

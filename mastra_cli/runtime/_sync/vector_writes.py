@@ -92,6 +92,7 @@ class Writes(Indexes):
                     hint="give a list or an array, or call again from the beginning",
                 )
             _stage(wire, index, rows if attempts == 1 else source.rows())
+            _execute(wire, vectors.lock(index, namespace))
             repeated = len(set(source.ids)) < len(source.ids)
             _execute(wire, vectors.merge(index, namespace, repeated=repeated))
 

@@ -168,6 +168,20 @@ def copy() -> Fragment:
     )
 
 
+def lock(index: Index, namespace: str) -> Fragment:
+    """The rows that the stage will replace, locked in the order of their ids: writers wait in one line."""
+    where_ = where(
+        index, bound(namespace), build("old.vector_id IN (SELECT vector_id FROM {})", Fragment(STAGE))
+    )
+    return build(
+        """SELECT count(*) FROM (
+            SELECT FROM {} AS old WHERE {} ORDER BY old.vector_id COLLATE "C" FOR NO KEY UPDATE
+        ) AS locked""",
+        table(index),
+        where_,
+    )
+
+
 def merge(index: Index, namespace: str, *, repeated: bool) -> Fragment:
     """From the stage into the index; `repeated`: an id may be there twice, and its last row counts."""
     template: LiteralString = (
