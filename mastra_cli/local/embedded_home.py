@@ -208,7 +208,11 @@ class Home:
     def delete(self) -> None:
         """The data and all that belongs to it."""
         self.sweep()
-        self._remove([self.data, self.log, self.log.with_name("postgres.log.1")])
+        doomed = self.folder / "postgres.new-deleted"  # swept away by the next run when this one is killed
+        if self.data.is_dir() and not self.data.is_symlink():
+            with suppress(OSError):
+                self.data.rename(doomed)
+        self._remove([doomed, self.data, self.log, self.log.with_name("postgres.log.1")])
         if self.lent:
             self._remove([self._link])
         self._remove_empty((self.folder, self._state))

@@ -93,7 +93,7 @@ def wait_until_ready(
                 if report and patience == _ATTEMPT:
                     phase.enter_context(report.phase("waiting for the database"))
             # A slow name server or a far host: each attempt gets more time than the one before.
-            patience *= 1.5
+            patience = min(patience * 1.5, 60.0)
             time.sleep(_PAUSE)
 
 

@@ -348,6 +348,23 @@ def test_a_project_that_is_moved_while_its_server_runs_is_started_anew(user: Per
         user.does(moved, "stop --volumes", port=port)
 
 
+def test_a_deletion_that_is_killed_leaves_no_half_of_the_data(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = make()
+    start(provider)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mastra_cli.local.embedded_home.Home._remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            provider.stop(Silent(), volumes=True)
+    assert start(make()).started == ("postgres",)
+    assert not list(provider._home.folder.glob("postgres.new-*"))
+
+
 def test_a_changed_port_moves_the_server(make: Make) -> None:
     url, port = start(make()).url, free_port()
     ask(url, "CREATE TABLE kept ()")
