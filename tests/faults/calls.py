@@ -62,6 +62,12 @@ class World:
             entity_name="docs", connection_id="c", model="m", timeout=timeout,
         )  # fmt: skip
 
+    def hurry(self, timeout: float) -> None:
+        """The usual deadline of all calls from now on."""
+        self.pool.timeout = timeout
+        for one in (self.engine, self.vector, self.memory, self.index):
+            one._timeout = timeout
+
     def close(self) -> None:
         self.pool.close()
 
@@ -323,7 +329,8 @@ def state(connection: psycopg.Connection) -> dict[str, list[str]]:
         if name != "sync_run" or row["status"] == "succeeded":
             found.setdefault(name, []).append(json.dumps(plain(row), sort_keys=True))
     found["indexes"] = [
-        IDS.sub("<id>", name)
+        # A table that takes another's place gets the next free name for what belongs to it.
+        re.sub(r"key\d+ ", "key ", IDS.sub("<id>", name))
         for (name,) in connection.execute(
             "SELECT indexrelid::regclass::text || ' ' || indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid "
             "WHERE relnamespace = 'mastra'::regnamespace"

@@ -101,8 +101,9 @@ class Case:
         self.fresh()
         where = f"{self.call.name}, message {message} of {len(self.messages)}"
         seen, answer = "answer", None
-        with calls.world(self.proxy.url(self.url), timeout=timeout) as w:
+        with calls.world(self.proxy.url(self.url)) as w:
             w.pool.open()
+            w.hurry(timeout)
             self.proxy.kill_at(message, stay_down=stay_down)
             began = time.monotonic()
             try:
@@ -162,11 +163,20 @@ def marked(call: Call) -> Any:
     return pytest.param(call, id=call.name, marks=[] if call.name in USUAL else [pytest.mark.slow])
 
 
-def cut_everywhere(one: Case, *, stay_down: bool, timeout: float) -> list[str]:
+def cut_everywhere(one: Case, *, stay_down: bool, timeout: float, every: int) -> list[str]:
     seen: list[str] = []
-    while outcome := one.cut(len(seen) + 1, stay_down=stay_down, timeout=timeout):
+    message = 1
+    while outcome := one.cut(message, stay_down=stay_down, timeout=timeout):
         seen.append(outcome)
+        message += every
     return seen
+
+
+@pytest.fixture
+def every(request: pytest.FixtureRequest) -> Callable[[Call], int]:
+    """A new database for each message takes its time: all of them are for the nightly profile."""
+    nightly = request.config.getoption("--hypothesis-profile") == "nightly"
+    return lambda call: 4 if call.ddl and not nightly else 1
 
 
 def told(call: Call, seen: list[str]) -> str:
@@ -176,8 +186,10 @@ def told(call: Call, seen: list[str]) -> str:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("call", [marked(call) for call in CALLS])
-def test_a_connection_cut_at_any_message_is_not_noticed(call: Call, case: Callable[..., Case]) -> None:
-    seen = cut_everywhere(case(call), stay_down=False, timeout=10)
+def test_a_connection_cut_at_any_message_is_not_noticed(
+    call: Call, case: Callable[..., Case], every: Callable[[Call], int]
+) -> None:
+    seen = cut_everywhere(case(call), stay_down=False, timeout=10, every=every(call))
     print(told(call, seen))
     # A walk that has begun can not begin again: the snapshot is gone.
     may = {"answer", "DatabaseUnreachable"} if call.name == "iter_records" else {"answer"}
@@ -187,8 +199,8 @@ def test_a_connection_cut_at_any_message_is_not_noticed(call: Call, case: Callab
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("call", [marked(call) for call in CALLS if call.writes])
 def test_a_database_gone_at_any_message_has_all_of_the_call_or_nothing(
-    call: Call, case: Callable[..., Case]
+    call: Call, case: Callable[..., Case], every: Callable[[Call], int]
 ) -> None:
-    seen = cut_everywhere(case(call, call.embeds), stay_down=True, timeout=0.12)
+    seen = cut_everywhere(case(call, call.embeds), stay_down=True, timeout=0.05, every=every(call))
     print(told(call, seen))
     assert seen
