@@ -285,7 +285,7 @@ CALLS = [
 # -- what is compared -------------------------------------------------------------------------------------
 
 TIMES = re.compile(
-    r"(_at|^born|^held_until|^took|^run_id|^holder|^backend_pid|^next_cursor|^created_version|^generation)$"
+    r"(_at|^born|^held_until|^took|^run_id|^holder|^backend_pid|^next_cursor|^created_version|^generation|^size_bytes)$"
 )
 IDS = re.compile(r"\b[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\b")
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 
+from mastra_cli.errors import Conflict, NotFound
 from mastra_cli.local import migrations
 from tests.faults import calls
 from tests.faults.proxy import Proxy
 from tests.postgres.dumps import dump, psql
 from tests.servers import Server
+
+
+def told(call: calls.Call, w: calls.World) -> Any:
+    """What a call answers; some find nothing any more after those before them."""
+    try:
+        return calls.plain(call.run(w))
+    except (NotFound, Conflict) as error:
+        return calls.plain(f"{type(error).__name__}: {error}")
 
 
 def test_a_restored_dump_gives_equal_answers_to_every_call(
@@ -21,17 +31,14 @@ def test_a_restored_dump_gives_equal_answers_to_every_call(
         calls.furnish(w)
     psql(server, empty_database, dump(server, database))
     for call in calls.CALLS:
-        if call.name == "measure_recall":
-            continue
-        with calls.world(database) as w:
-            expected = calls.plain(call.run(w))
-        with calls.world(empty_database) as w:
-            assert calls.plain(call.run(w)) == expected, call.name
+        if call.name != "measure_recall":
+            with calls.world(database) as one, calls.world(empty_database) as two:
+                assert told(call, one) == told(call, two), call.name
     with (
-        psycopg.connect(database, autocommit=True) as one,
-        psycopg.connect(empty_database, autocommit=True) as two,
+        psycopg.connect(database, autocommit=True) as original,
+        psycopg.connect(empty_database, autocommit=True) as copy,
     ):
-        assert calls.state(one) == calls.state(two)
+        assert calls.state(original) == calls.state(copy)
     assert migrations.migrate(empty_database).applied == ()
 
 
