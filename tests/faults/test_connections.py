@@ -244,7 +244,7 @@ def test_a_fork_makes_connections_of_its_own_in_every_room(furnished: str) -> No
 def test_every_room_works_within_a_second_after_a_restart(mode: str, idle: int) -> None:
     from mastra_cli.local import migrations
 
-    server = Server(settings={"fsync": "on", "full_page_writes": "on"})
+    server = Server(settings={"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"})
     try:
         migrations.migrate(server.url())
         with calls.world(server.url(), max_size=32, timeout=30) as w:

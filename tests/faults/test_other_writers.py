@@ -169,5 +169,5 @@ def test_a_killed_client_leaves_whole_batches(database: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_client_killed_200_times_leaves_whole_batches(database: str) -> None:
-    kill_at_random_points(database, 200)
+def test_a_client_killed_100_times_leaves_whole_batches(database: str) -> None:
+    kill_at_random_points(database, 100)
