@@ -86,7 +86,7 @@ def test_a_black_hole_in_either_direction_ends_at_the_deadline(
             call(w)
         for name, call in ANY.items():
             proxy.hole = {side}  # type: ignore[arg-type]
-            error = refused(lambda: call(w, timeout=0.3), 2.5)  # noqa: B023
+            error = refused(lambda: call(w, timeout=0.15), 2.5)  # noqa: B023
             assert name in WRITES or not isinstance(error, OutcomeUnknown)
             proxy.heal()
             call(w, timeout=5)
@@ -108,7 +108,7 @@ def test_a_stopped_backend_ends_at_the_deadline_for_memory_and_vectors_too(furni
             assert row
             os.kill(row[0], signal.SIGSTOP)
             try:
-                refused(lambda: call(w, timeout=0.3), 2.5)  # noqa: B023
+                refused(lambda: call(w, timeout=0.15), 2.5)  # noqa: B023
             finally:
                 os.kill(row[0], signal.SIGCONT)
             calls_after = READS.get(name, READS["engine"])
@@ -188,10 +188,10 @@ async def test_a_cancelled_task_leaves_no_connection_in_a_transaction(furnished:
             lambda: vector.upsert(index_name="idx", **calls.vectors(80)),
             lambda: vector.query(index_name="idx", query_vector=[1.0, 2.0, 3.0]),
         ]
-        for turn in range(10):
+        for turn in range(6):
             for call in work:
                 task = asyncio.ensure_future(call())
-                await asyncio.sleep(0.006 * turn)
+                await asyncio.sleep(0.01 * turn)
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task

@@ -159,8 +159,8 @@ def case(furnished: Furnished, server: Server) -> Iterator[Callable[..., Case]]:
             one.close()
 
 
-def marked(call: Call) -> Any:
-    return pytest.param(call, id=call.name, marks=[] if call.name in USUAL else [pytest.mark.slow])
+def marked(call: Call, usual: set[str]) -> Any:
+    return pytest.param(call, id=call.name, marks=[] if call.name in usual else [pytest.mark.slow])
 
 
 def cut_everywhere(one: Case, *, stay_down: bool, timeout: float, every: int) -> list[str]:
@@ -185,7 +185,7 @@ def told(call: Call, seen: list[str]) -> str:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("call", [marked(call) for call in CALLS])
+@pytest.mark.parametrize("call", [marked(call, USUAL) for call in CALLS])
 def test_a_connection_cut_at_any_message_is_not_noticed(
     call: Call, case: Callable[..., Case], every: Callable[[Call], int]
 ) -> None:
@@ -197,7 +197,7 @@ def test_a_connection_cut_at_any_message_is_not_noticed(
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("call", [marked(call) for call in CALLS if call.writes])
+@pytest.mark.parametrize("call", [marked(call, {"upsert_records/one"}) for call in CALLS if call.writes])
 def test_a_database_gone_at_any_message_has_all_of_the_call_or_nothing(
     call: Call, case: Callable[..., Case], every: Callable[[Call], int]
 ) -> None:

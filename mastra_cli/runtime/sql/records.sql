@@ -112,11 +112,11 @@ FROM moment, counted
 
 -- name: written
 -- What `merge` would have answered, had its answer not been lost: how many of its records were created and
--- updated since it began.
+-- updated since it began. The seconds are counted after BEGIN, whose time `now()` is: never too few.
 SELECT true, count(*) FILTER (WHERE created_version = version), count(*) FILTER (WHERE created_version < version)
 FROM mastra.records
 WHERE entity_id = %(entity_id)s AND external_id = ANY(%(external_ids)s::text[]) AND deleted_at IS NULL
-  AND updated_at >= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %(seconds)s)
+  AND updated_at >= pg_catalog.now() - pg_catalog.make_interval(secs => %(seconds)s)
 
 -- name: create_stage
 -- Where COPY puts what a call brings. A row without data says that its record is there, and no more.
