@@ -145,7 +145,7 @@ def search_many(
 
 def explained(statement: Fragment) -> Fragment:
     """What the server does for a statement."""
-    return build("EXPLAIN (ANALYZE, FORMAT JSON) {}", statement)
+    return build("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}", statement)
 
 
 def _searched(index: Index, asked: Search, wanted: Fragment) -> Fragment:
