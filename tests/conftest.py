@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from tests.servers import Server
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "mastra_template"
+
+# Whoever runs us in the background ignores Ctrl-C, and what we start would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # pytest --hypothesis-profile=nightly
 settings.register_profile("nightly", max_examples=5_000, deadline=None)
