@@ -447,8 +447,8 @@ def test_a_first_start_that_is_killed_does_not_block_the_next(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_first_start_may_be_killed_at_any_instant(person: Person, alone: bool) -> None:
-    for step in range(20):
-        _killed_start(person, f"shop {step}", 0.2 + step * 0.05, alone=alone)
+    for step in range(12):
+        _killed_start(person, f"shop {step}", 0.2 + step * 0.09, alone=alone)
 
 
 def _killed_start(person: Person, name: str, after: float, *, alone: bool) -> None:
@@ -479,8 +479,8 @@ def test_ctrl_c_in_a_first_start_leaves_nothing(user: Person) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_ctrl_c_at_any_instant_leaves_nothing(person: Person) -> None:
-    for step in range(25):
-        _interrupted_start(person, f"shop {step}", 0.2 + step * 0.04)
+    for step in range(12):
+        _interrupted_start(person, f"shop {step}", 0.2 + step * 0.08)
 
 
 def _interrupted_start(person: Person, name: str, after: float) -> None:

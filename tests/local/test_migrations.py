@@ -403,7 +403,7 @@ def test_killed_at_random_instants_the_next_run_completes(
 ) -> None:
     monkeypatch.setenv("DB_URL", empty_database)
     wanted, chance, killed = dump(server, database), random.Random(14), 0
-    for _ in range(60):
+    for _ in range(30):
         with subprocess.Popen(
             [sys.executable, "-m", "mastra_cli", "engine", "migrate"], stderr=subprocess.PIPE
         ) as process:
