@@ -307,8 +307,9 @@ class QueryConformance(Conformance):
             assert len(page.items) == size
         assert seen == whole
 
+    @pytest.mark.parametrize("direction", ["ASC", "DESC"])
     def test_rows_that_stay_are_on_exactly_one_page_while_others_change(
-        self, engine: SyncMastraEngine, entity: Entity
+        self, engine: SyncMastraEngine, entity: Entity, direction: Any
     ) -> None:
         stay: Any = {f"s{number:02}": {"v": number} for number in range(20)}
         go: Any = {f"g{number:02}": {"v": number} for number in range(20)}
@@ -318,13 +319,12 @@ class QueryConformance(Conformance):
         cursor = None
         for turn in range(100):
             page = engine.page_records(
-                **by, options={"sort": [SortOrder("v", "DESC")]}, cursor=cursor, limit=3
+                **by, options={"sort": [SortOrder("v", direction)]}, cursor=cursor, limit=3
             )
             seen += ids(page.items)
             engine.delete_records(entity_id=entity.id, external_ids=[f"g{turn:02}"])
-            engine.upsert_records(
-                entity_id=entity.id, records=inputs({f"n{turn}": {"v": 19 - turn % 20}})
-            )
+            ahead = turn % 20 if direction == "ASC" else 19 - turn % 20
+            engine.upsert_records(entity_id=entity.id, records=inputs({f"n{turn}": {"v": ahead}}))
             if (cursor := page.next_cursor) is None:
                 break
         assert sorted(key for key in seen if key.startswith("s")) == sorted(stay)
