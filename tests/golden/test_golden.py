@@ -153,7 +153,7 @@ def same(got: Any, wanted: Any) -> bool:
     return type(got) is type(wanted) and (got == wanted or (got != got and wanted != wanted))
 
 
-ROW_CASES = [(feature, style) for feature in ROWS for style in STYLES]
+ROW_CASES = [(feature, style) for feature in [*ROWS, "everything"] for style in STYLES]
 
 
 @pytest.mark.parametrize(("feature", "style"), ROW_CASES)
@@ -163,11 +163,12 @@ def test_rows_go_in_through_insert_and_come_back_as_rows(
     tables: dict[str, TableModels] = module(feature, style).TABLES
     with psycopg.connect(databases[feature]) as connection:
         register(connection)
-        for table, row in ROWS[feature]:
-            models = tables[f"{feature}.{table}"]
+        schemas = ROWS if feature == "everything" else [feature]
+        for schema, table, row in [(name, *entry) for name in schemas for entry in ROWS[name]]:
+            models = tables[f"{schema}.{table}"]
             new = columns(new_instance(models, row, style), models.insert)
             assert new.keys() == row.keys()
-            stored = insert(connection, feature, table, new)
+            stored = insert(connection, schema, table, new)
             assert differences({name: stored[name] for name in row}, row) == []
             cls: Any = models.row
             if style == "pydantic":
