@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import time
@@ -119,7 +120,7 @@ def _ask(place: str, arguments: Callable[[], dict[str, Any]], answers: dict[str,
     try:
         keywords = arguments()
         url = str(keywords.get("base_url", ""))
-        if url.startswith("unix://") and not Path(url.removeprefix("unix://")).exists():
+        if url.startswith("unix://") and not _listens(Path(url.removeprefix("unix://"))):
             answers[place] = "not there"
             return
         client: Client = docker.DockerClient(
@@ -129,6 +130,16 @@ def _ask(place: str, arguments: Callable[[], dict[str, Any]], answers: dict[str,
         answers[place] = client
     except Exception as error:
         answers[place] = _why(error)
+
+
+def _listens(path: Path) -> bool:
+    """Whether there is a socket; refused here, as the SDK leaves its own socket open then."""
+    if not path.exists():
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PATIENCE)
+        probe.connect(str(path))
+    return True
 
 
 def _why(error: BaseException) -> str:

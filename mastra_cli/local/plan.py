@@ -83,10 +83,11 @@ def plan(project: Project, wishes: Wishes, report: Reporter) -> Plan:
     env = EnvFile(project.env_file)
     before = providers.provider_before(project, env.values)
     provider, why = _choose(wishes, before, said=providers.PROVIDER_VARIABLE in env.values)
+    leaving = _leaving(project, before, provider, env, wishes) if before and before != provider else None
+    _must_work(provider)
     config = Path(os.path.normpath(project.root / wishes.file)) if wishes.file else project.config
     content, template = _config(project, config, wishes)
     replace = _foreign_urls_may_go(env, before, wishes, report)
-    leaving = _leaving(project, before, provider, env, wishes) if before and before != provider else None
     port, sticky = _port(project, provider, config, env, wishes)
     values = {
         "POSTGRES_USER": env.values.get("POSTGRES_USER") or "postgres",
@@ -126,32 +127,35 @@ def plan(project: Project, wishes: Wishes, report: Reporter) -> Plan:
 
 
 def _choose(wishes: Wishes, before: ProviderName | None, *, said: bool) -> tuple[ProviderName, str]:
-    """The provider and why; one that can not work here is refused."""
+    """The provider and why."""
     from mastra_cli.local import embedded
-    from mastra_cli.local.docker import answers, find_engine
+    from mastra_cli.local.docker import answers
 
-    name: ProviderName
     if wishes.file is not None:
         if wishes.provider == "embedded":
             raise Usage(
                 "-f names a docker config, and --provider says embedded", hint="leave one of them out"
             )
-        name, why = "docker", "a docker config was named"
-    elif wishes.provider != "auto":
-        name, why = wishes.provider, "asked for"
-    elif before:
-        name, why = before, f"{providers.PROVIDER_VARIABLE} says so" if said else "its data is here"
-    elif answers():
+        return "docker", "a docker config was named"
+    if wishes.provider != "auto":
+        return wishes.provider, "asked for"
+    if before:
+        return before, f"{providers.PROVIDER_VARIABLE} says so" if said else "its data is here"
+    if answers():
         return "docker", "an engine answers"
-    elif embedded.unavailable() is None:
+    if embedded.unavailable() is None:
         return "embedded", "no Docker engine answers"
-    else:
-        name, why = "docker", "there is no embedded server for this platform"
-    if name == "docker":
+    return "docker", "there is no embedded server for this platform"
+
+
+def _must_work(provider: ProviderName) -> None:
+    from mastra_cli.local import embedded
+    from mastra_cli.local.docker import find_engine
+
+    if provider == "docker":
         find_engine().close()
     elif missing := embedded.unavailable():
         raise ServerFailed(missing, hint="run `mastra engine add --provider docker`")
-    return name, why
 
 
 def _config(project: Project, config: Path, wishes: Wishes) -> tuple[bytes | None, bool]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -46,7 +48,8 @@ class Daemon:
             except OSError:
                 return
             with peer:
-                peer.recv(65536)
+                if not peer.recv(65536):
+                    continue  # only looked whether someone listens
                 body = json.dumps({"ApiVersion": "1.44", "Version": "27"}).encode()
                 head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
                 peer.sendall(f"{head}Connection: close\r\n\r\n".encode() + body)
@@ -97,16 +100,23 @@ def test_a_place_that_refuses_or_says_nothing_is_told_as_such_within_five_second
 
 
 def test_a_socket_that_this_user_may_not_use_is_told_with_what_mends_it(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def denied(**keywords: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    (home / "docker.sock").touch()
-    monkeypatch.setattr(docker_engine.docker, "DockerClient", denied)
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{home}/docker.sock")
-    with pytest.raises(NoEngine, match=r"docker\.sock: permission denied") as caught:
-        find_engine()
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        Path(folder).chmod(0o755)
+        place = f"{folder}/docker.sock"
+        listener.bind(place)
+        listener.listen()
+        Path(place).chmod(0)
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{place}")
+        if root := os.geteuid() == 0:
+            os.seteuid(65534)  # root may use any socket
+        try:
+            with pytest.raises(NoEngine, match=r"docker\.sock: permission denied") as caught:
+                find_engine()
+        finally:
+            if root:
+                os.seteuid(0)
     assert caught.value.hint is not None
     assert "sudo usermod -aG docker $USER" in caught.value.hint
 
