@@ -102,6 +102,7 @@ __all__ = [
     "ThreadNotFound",
     "Usage",
     "VectorIndexNotFound",
+    "kind_of",
     "login_refused",
     "translate",
 ]
@@ -319,6 +320,12 @@ class SchemaNotFound(NotFound):
 
 class GenerateFailed(MastraError):
     """The models could not be written as asked."""
+
+
+def kind_of(value: object) -> str:
+    """Words for the kind of a value, in an error: `an int`, `a str`, `None`."""
+    name = type(value).__qualname__
+    return "None" if value is None else f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
 # Longest prefix wins. What the server says (`diag.message_primary`) follows these words in the message.

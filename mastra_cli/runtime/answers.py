@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime import batches, metrics
 from mastra_cli.runtime.embeddings import unpack
 from mastra_cli.runtime.models_vector import Flat, IvfFlat, QueryPlan, QueryResult, QueryResults, Recall
@@ -37,9 +37,7 @@ def check(*, min_score: object = None, **numbers: object) -> None:
 def check_many(vectors: object) -> list[object]:
     """Query vectors as a list, of a bounded length."""
     if isinstance(vectors, (str, bytes)) or not isinstance(vectors, Iterable):
-        raise InvalidArgument(
-            f"query_vectors must be an iterable of vectors, and is {type(vectors).__name__}"
-        )
+        raise InvalidArgument(f"query_vectors must be an iterable of vectors, and is {kind_of(vectors)}")
     given = list(cast("Iterable[object]", vectors))
     if len(given) > _MANY:
         raise InvalidArgument(
@@ -50,7 +48,7 @@ def check_many(vectors: object) -> list[object]:
 
 def check_text(text: object) -> None:
     if not isinstance(text, str):
-        raise InvalidArgument(f"query_text must be a str, and is {type(text).__name__}")
+        raise InvalidArgument(f"query_text must be a str, and is {kind_of(text)}")
     if isinstance(reason := batches.json_text([text]), batches.Reason):
         raise InvalidArgument(f"query_text can not be searched for: {reason.words}")
 

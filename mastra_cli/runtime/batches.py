@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from mastra_cli.errors import InvalidArgument, RecordRejected
+from mastra_cli.errors import InvalidArgument, RecordRejected, kind_of
 from mastra_cli.runtime import identity
 from mastra_cli.runtime.json_values import MAX_BYTES as MAX_BYTES
 from mastra_cli.runtime.json_values import Reason, dumps, json_text
@@ -174,17 +174,14 @@ def read(record: object, index: int) -> Row | Rejection:
             valid = identity.objection(external_id, "external_id") is None
             return Rejection(index, cast("str", external_id) if valid else None, words)
     else:
-        return Rejection(
-            index, None, f"a record is a RecordInput or a mapping, not a {type(record).__qualname__}"
-        )
+        return Rejection(index, None, f"a record is a RecordInput or a mapping, not {kind_of(record)}")
     if words := identity.objection(external_id, "external_id"):
         return Rejection(index, None, words)
     key = str(external_id)
     if entity_type is not None and (words := identity.objection(entity_type, "entity_type")):
         return Rejection(index, key, words)
     if not isinstance(data, dict):
-        kind = "None" if data is None else f"a {type(data).__qualname__}"
-        return Rejection(index, key, f"data must be an object (a dict), and is {kind}")
+        return Rejection(index, key, f"data must be an object (a dict), and is {kind_of(data)}")
     answer = json_text(cast("dict[object, object]", data))
     if isinstance(answer, Reason):
         return Rejection(index, key, answer.words)

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 
 __all__ = ["pack", "pack_all", "unpack"]
 
@@ -203,16 +203,12 @@ def _all_zero(label: str) -> InvalidArgument:
 
 
 def _not_numbers(value: object, label: str) -> InvalidArgument:
-    if _kind(value) in ("list", "tuple"):
+    if type(value) in (list, tuple):
         items = cast("list[object]", value)
         at = next((i for i, each in enumerate(items) if not _is_number(each)), None)
         if at is not None:
-            return InvalidArgument(f"{label} holds {type(items[at]).__name__} at {at}, and must hold numbers")
-    return InvalidArgument(f"{label} must be a sequence of numbers, and is {_kind(value)}")
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__
+            return InvalidArgument(f"{label} holds {kind_of(items[at])} at {at}, and must hold numbers")
+    return InvalidArgument(f"{label} must be a sequence of numbers, and is {kind_of(value)}")
 
 
 def _is_number(value: object) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime import operands
 from mastra_cli.runtime.filter_operators import CONDITIONS, MONGO, Make, mongo_eq, mongo_in
 from mastra_cli.runtime.filter_tree import (
@@ -75,7 +75,7 @@ class _Parser:
         if operands.is_list(filters):
             return conjunction([self.condition(item) for item in filters])
         raise InvalidArgument(
-            f"A filter is a list of conditions or a Mongo-style mapping, not {operands.kind(filters)}."
+            f"A filter is a list of conditions or a Mongo-style mapping, not {kind_of(filters)}."
         )
 
     # --- a list of conditions
@@ -92,9 +92,7 @@ class _Parser:
         elif isinstance(item, FilterCondition):
             field, operator, value = item.field, item.operator, item.value
         else:
-            raise InvalidArgument(
-                f"A condition is a FilterCondition or a mapping, not {operands.kind(item)}."
-            )
+            raise InvalidArgument(f"A condition is a FilterCondition or a mapping, not {kind_of(item)}.")
         self.count()
         if operator in _GROUPS:
             if field is not None and field != "":
@@ -180,7 +178,7 @@ class _Parser:
 
     def mapping(self, path: Path, value: object, where: str) -> Node:
         if not operands.is_mapping(value):
-            raise InvalidArgument(f"{where} takes a mapping, not {operands.kind(value)}.")
+            raise InvalidArgument(f"{where} takes a mapping, not {kind_of(value)}.")
         return self.branch(path, value)
 
     def regular(self, siblings: Mapping[object, object]) -> Make:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime import formats_anthropic, formats_core, formats_openai, formats_ui
 from mastra_cli.runtime.models_memory import Message
 from mastra_cli.runtime.parts import Part, as_base64, is_parts, of_type, with_parts
@@ -54,7 +54,7 @@ def read_all(messages: Any) -> list[Message]:
     if isinstance(messages, Message | Mapping | str) or hasattr(messages, "model_dump"):
         messages = [messages]
     if not isinstance(messages, Iterable):
-        raise InvalidArgument(f"messages must be a list of messages, and is a {type(messages).__qualname__}")
+        raise InvalidArgument(f"messages must be a list of messages, and is {kind_of(messages)}")
     found: list[Message] = []
     for number, message in enumerate(cast("Iterable[Any]", messages)):
         try:
@@ -214,7 +214,7 @@ def _check_beside(message: Message) -> None:
         if values is None:
             continue
         if not isinstance(values, list):
-            raise InvalidArgument(f"{name} must be a list, and is a {type(values).__qualname__}")
+            raise InvalidArgument(f"{name} must be a list, and is {kind_of(values)}")
         if name != "tool_call_args" and not all(isinstance(v, str) for v in cast("list[Any]", values)):
             raise InvalidArgument(f"{name} must be a list of str")
 
@@ -222,7 +222,7 @@ def _check_beside(message: Message) -> None:
 def _text(given: Mapping[str, Any], name: str) -> str | None:
     value = given.get(name)
     if value is not None and not isinstance(value, str):
-        raise InvalidArgument(f"the {name} of a message must be a str, and is a {type(value).__qualname__}")
+        raise InvalidArgument(f"the {name} of a message must be a str, and is {kind_of(value)}")
     return value
 
 

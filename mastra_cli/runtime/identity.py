@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Any, TypeGuard
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 
 MAX_BYTES = 1_024
 _MADE = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -33,7 +33,7 @@ def is_made(id: object) -> TypeGuard[str]:
 def objection(value: Any, what: str) -> str | None:
     """Why this can not be a caller's own id; None when it can."""
     if not isinstance(value, str):
-        return f"{what} must be a str, and is {_kind(value)}"
+        return f"{what} must be a str, and is {kind_of(value)}"
     if not value:
         return f"{what} is empty"
     if "\0" in value:
@@ -52,7 +52,3 @@ def checked(value: Any, what: str) -> str:
     if words := objection(value, what):
         raise InvalidArgument(words)
     return str(value)
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__qualname__}"

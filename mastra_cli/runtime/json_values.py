@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
+from mastra_cli.errors import kind_of
+
 MAX_DEPTH = 500
 MAX_DIGITS = 4_000
 MAX_BYTES = 50 * 1024 * 1024
@@ -99,7 +101,7 @@ def _objection(data: object) -> str | None:
         elif isinstance(node, dict):
             for key, value in cast("dict[object, object]", node).items():
                 if not isinstance(key, str):
-                    return f"{path} has the key {key!r}, which is a {type(key).__qualname__} and not a str"
+                    return f"{path} has the key {key!r}, which is {kind_of(key)} and not a str"
                 if words := _text_objection(key):
                     return f"a key in {path} holds {words}"
                 todo.append((value, f"{path}.{key}", depth + 1))
@@ -107,7 +109,7 @@ def _objection(data: object) -> str | None:
             for number, value in enumerate(cast("list[object]", node)):
                 todo.append((value, f"{path}[{number}]", depth + 1))
         else:
-            return f"{path} is a {type(node).__qualname__}, which JSON can not hold"
+            return f"{path} is {kind_of(node)}, which JSON can not hold"
     return None
 
 

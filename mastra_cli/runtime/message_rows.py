@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime.identity import checked, objection
 from mastra_cli.runtime.models_memory import ExportedResource, Message, Thread, WorkingMemory
 from mastra_cli.runtime.parts import Part, check_json, is_parts, json_text, parts_of, search_text, with_parts
@@ -86,7 +86,7 @@ def metadata_text(metadata: Any) -> str | None:
     if metadata is None:
         return None
     if not isinstance(metadata, dict):
-        raise InvalidArgument(f"metadata must be a dict, and is a {type(metadata).__qualname__}")
+        raise InvalidArgument(f"metadata must be a dict, and is {kind_of(metadata)}")
     check_json(cast(Any, metadata), "metadata", storable=True)
     return json_text(metadata)
 

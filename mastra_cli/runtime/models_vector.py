@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 
 __all__ = [
     "BuildProgress",
@@ -187,7 +187,7 @@ class Weights:
         if isinstance(given, Weights):
             return given
         if given is not None and not isinstance(cast(object, given), Mapping):
-            raise InvalidArgument(f"weights must be Weights or a mapping, and is {type(given).__name__}")
+            raise InvalidArgument(f"weights must be Weights or a mapping, and is {kind_of(given)}")
         names = {field.name for field in fields(cls)}
         for name in given or {}:
             if name not in names:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from typing import TypeGuard, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 
 MAX_DEPTH = 500
 MAX_DIGITS = 4_000
@@ -74,7 +74,7 @@ def json_text(value: object, where: str) -> str:
 
 def string(value: object, where: str) -> str:
     if not isinstance(value, str):
-        raise InvalidArgument(f"{where} takes a string, not {kind(value)}.")
+        raise InvalidArgument(f"{where} takes a string, not {kind_of(value)}.")
     _check(value, where, 0)
     return str(value)
 
@@ -86,18 +86,18 @@ def comparable(value: object, where: str) -> str | Decimal:
         return str(value)
     if is_number(value):
         return decimal(value)
-    raise InvalidArgument(f"{where} takes a string or a number, not {kind(value)}.")
+    raise InvalidArgument(f"{where} takes a string or a number, not {kind_of(value)}.")
 
 
 def listed(value: object, where: str) -> Sequence[object]:
     if not is_list(value):
-        raise InvalidArgument(f"{where} takes a list, not {kind(value)}.")
+        raise InvalidArgument(f"{where} takes a list, not {kind_of(value)}.")
     return value
 
 
 def boolean(value: object, where: str) -> bool:
     if not isinstance(value, bool):
-        raise InvalidArgument(f"{where} takes True or False, not {kind(value)}.")
+        raise InvalidArgument(f"{where} takes True or False, not {kind_of(value)}.")
     return value
 
 
@@ -121,7 +121,7 @@ def path(field: object, *, strip: bool = True) -> tuple[str, ...]:
         if not keys:
             raise InvalidArgument("A field has at least one key, not an empty list.")
     else:
-        raise InvalidArgument(f"A field is a dotted string or a list of keys, not {kind(field)}.")
+        raise InvalidArgument(f"A field is a dotted string or a list of keys, not {kind_of(field)}.")
     if len(keys) > MAX_DEPTH:
         raise InvalidArgument(f"A field has at most {MAX_DEPTH} keys, not {len(keys)}.")
     for key in keys:
@@ -154,10 +154,4 @@ def _check(value: object, where: str, depth: int) -> None:
             _check(key, where, depth)
             _check(item, where, depth + 1)
     elif value is not None:
-        raise InvalidArgument(f"{where} has {kind(value)}, which is no JSON value.")
-
-
-def kind(value: object) -> str:
-    """Words for the kind of a value, in an error."""
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+        raise InvalidArgument(f"{where} has {kind_of(value)}, which is no JSON value.")

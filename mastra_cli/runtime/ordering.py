@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime import operands
 from mastra_cli.runtime.filter_tree import Path
 from mastra_cli.runtime.predicate import MISSING, value_at
@@ -88,8 +88,7 @@ def _key(item: object) -> SortKey:
         field, direction = item.field, item.direction
     else:
         raise InvalidArgument(
-            "A sort is a list of SortOrder, or of mappings with field and direction, "
-            f"not of {operands.kind(item)}."
+            f"A sort is a list of SortOrder, or of mappings with field and direction, not of {kind_of(item)}."
         )
     if not isinstance(direction, str) or direction.upper() not in ("ASC", "DESC"):
         raise InvalidArgument(f"A sort's direction is ASC or DESC, not {direction!r}.")

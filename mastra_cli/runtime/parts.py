@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime.models_memory import Message
 
 Part = dict[str, Any]
@@ -208,6 +208,6 @@ def check_json(value: Any, where: str, *, storable: bool = False) -> None:
                 raise InvalidArgument(f"{path} holds NUL or a lone surrogate")
         elif not isinstance(item, int | None):
             raise InvalidArgument(
-                f"{path} is a {type(item).__qualname__}, which is not JSON",
+                f"{path} is {kind_of(item)}, which is not JSON",
                 hint="give str, int, float, bool, None, lists and dicts of them",
             )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime import batches
 from mastra_cli.runtime.filter_tree import Node, Path
 from mastra_cli.runtime.models import Record
@@ -45,7 +45,7 @@ class Reader:
             paths = _paths(text, "text")
             self._text = lambda record: _joined(record.data, paths)
         if split is not None and not callable(split):
-            raise InvalidArgument(f"split must be a callable, text to texts, and is {type(split).__name__}")
+            raise InvalidArgument(f"split must be a callable, text to texts, and is {kind_of(split)}")
         self._split = cast("Splitter | None", split)
         self._fields = None if metadata is None else _paths(metadata, "metadata")
 
@@ -85,7 +85,7 @@ class Reader:
         if text is None:
             return []
         if not isinstance(text, str):
-            raise InvalidArgument(f"text must answer a str or None, and answered a {type(text).__name__}")
+            raise InvalidArgument(f"text must answer a str or None, and answered {kind_of(text)}")
         if not text.strip():
             return []
         if self._split is None:
@@ -115,7 +115,7 @@ def _paths(given: object, what: str) -> list[Path]:
     if not is_list(fields) or (what == "text" and not fields):
         raise InvalidArgument(
             f"{what} must be a field or a list of fields{', or a callable' if what == 'text' else ''}, "
-            f"and is {type(given).__name__}"
+            f"and is {kind_of(given)}"
         )
     paths = {path(cast(Any, field)): None for field in fields}
     # A field inside another one comes with it.

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
-from mastra_cli.errors import InvalidArgument, ScorerFailed
+from mastra_cli.errors import InvalidArgument, ScorerFailed, kind_of
 from mastra_cli.settings import environment
 
 __all__ = ["CohereScorer", "CrossEncoderScorer", "LLMScorer", "Scorer", "as_number", "as_numbers", "reads"]
@@ -50,7 +50,7 @@ def as_number(answer: object) -> float:
     if item is not None and not isinstance(answer, (int, float)):
         answer = item()
     if isinstance(answer, bool) or not isinstance(answer, (int, float)) or not math.isfinite(answer):
-        shown = repr(answer) if isinstance(answer, (int, float)) else type(answer).__name__
+        shown = repr(answer) if isinstance(answer, (int, float)) else kind_of(answer)
         raise ScorerFailed(f"the scorer must answer a finite number, and answered {shown}")
     return float(answer)
 
@@ -62,7 +62,7 @@ def as_numbers(answer: object, count: int) -> list[float]:
         answer = tolist()
     if isinstance(answer, (str, bytes)) or not hasattr(answer, "__iter__"):
         raise ScorerFailed(
-            f"the scorer must answer one number a text, and answered {type(answer).__name__}",
+            f"the scorer must answer one number a text, and answered {kind_of(answer)}",
             hint="name its second parameter `text` when it takes one text, `texts` when it takes all",
         )
     scores = [as_number(each) for each in cast(Sequence[object], answer)]
@@ -225,7 +225,7 @@ class LLMScorer:
     def read(self, answer: object) -> float:
         """The number from 0 to 1 in the model's answer: `0.8`, `Score: 0.8`, `80%`, `8/10`."""
         if not isinstance(answer, str):
-            raise ScorerFailed(f"the model must answer text, and answered {type(answer).__name__}")
+            raise ScorerFailed(f"the model must answer text, and answered {kind_of(answer)}")
         numbers = _NUMBER.findall(answer)
         if not numbers:
             raise ScorerFailed(f"the model answered no number: {answer.strip()[:80]!r}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime.cursors import decode_cursor, encode_cursor
 from mastra_cli.runtime.filter_tree import Node
 from mastra_cli.runtime.filters import parse
@@ -58,7 +58,7 @@ def selection(entity_id: str, options: object) -> Selection:
             )
         given = QueryOptions(**values)
     else:
-        raise InvalidArgument(f"options must be a QueryOptions, and is a {type(options).__qualname__}")
+        raise InvalidArgument(f"options must be a QueryOptions, and is {kind_of(options)}")
     if not isinstance(given.include_deleted, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidArgument(f"include_deleted must be True or False, and is {given.include_deleted!r}")
     return Selection(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime import batches, identity
 from mastra_cli.runtime.embeddings import pack_all
 from mastra_cli.runtime.models_vector import Hnsw
@@ -66,10 +66,10 @@ class Source:
                 isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable)
             ):
                 raise InvalidArgument(
-                    f"{name} must be an iterable, one item a vector, and is {_kind(cast(object, value))}"
+                    f"{name} must be an iterable, one item a vector, and is {kind_of(cast(object, value))}"
                 )
         if vectors is None:
-            raise InvalidArgument("vectors must be an iterable, one item a vector, and is NoneType")
+            raise InvalidArgument("vectors must be an iterable, one item a vector, and is None")
         sizes = {name: len(value) for name, value in given.items() if isinstance(value, Sized)}
         if len(set(sizes.values())) > 1:
             counts = ", ".join(f"{count:,} {name}" for name, count in sizes.items())
@@ -127,7 +127,7 @@ class Source:
         if document is None:
             return None
         if not isinstance(document, str):
-            raise InvalidArgument(f"documents[{position}] must be a str, and is {_kind(document)}")
+            raise InvalidArgument(f"documents[{position}] must be a str, and is {kind_of(document)}")
         if isinstance(reason := batches.json_text([document]), batches.Reason):
             raise InvalidArgument(f"documents[{position}] can not be stored: {reason.words}")
         if not self._index.documents:
@@ -191,7 +191,7 @@ def metadata_text(metadata: object, label: str) -> str:
     if metadata is None:
         return "{}"
     if not isinstance(metadata, Mapping):
-        raise InvalidArgument(f"{label} must be a mapping, and is {_kind(metadata)}")
+        raise InvalidArgument(f"{label} must be a mapping, and is {kind_of(metadata)}")
     text = batches.json_text(dict(cast("Mapping[Any, Any]", metadata)))
     if isinstance(text, batches.Reason):
         raise InvalidArgument(f"{label} can not be stored: {text.words.replace('data', 'metadata', 1)}")
@@ -201,7 +201,7 @@ def metadata_text(metadata: object, label: str) -> str:
 def checked_ids(ids: object) -> list[str]:
     """A caller's ids, or `InvalidArgument`."""
     if isinstance(ids, (str, bytes, Mapping)) or not isinstance(ids, Iterable):
-        raise InvalidArgument(f"ids must be an iterable of str, and is {type(cast(object, ids)).__name__}")
+        raise InvalidArgument(f"ids must be an iterable of str, and is {kind_of(cast(object, ids))}")
     given = cast("Iterable[object]", ids)
     return [identity.checked(id, f"ids[{position}]") for position, id in enumerate(given)]
 
@@ -219,7 +219,3 @@ def checked_namespace(namespace: object, index: Index) -> str:
             "then a unique index on (namespace, vector_id) in place of the one on (vector_id)",
         )
     return name
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__

@@ -219,7 +219,7 @@ async def test_query_many_answers_each_in_one_round_trip(docs: PgVector, monkeyp
 
 async def test_what_query_many_can_not_be_asked(docs: PgVector) -> None:
     assert await docs.query_many(index_name="docs", query_vectors=[]) == []
-    for wrong, words in [(7, "must be an iterable of vectors, and is int"), ([[1]] * 1_001, "at most 1,000 are allowed"),
+    for wrong, words in [(7, "must be an iterable of vectors, and is an int"), ([[1]] * 1_001, "at most 1,000 are allowed"),
                          ([DATA.vectors[0], [1]], r"query_vectors\[1\] has 1 dimensions")]:  # fmt: skip
         with pytest.raises(InvalidArgument, match=words):
             await docs.query_many(index_name="docs", query_vectors=wrong)
@@ -402,8 +402,8 @@ async def test_hostile_strings_are_only_strings(vector: PgVector) -> None:
     ("options", "words"),
     [({"query_vector": [1.0]}, "query_vector has 1 dimensions, and the index has 2"),
      ({"query_vector": [math.nan, 0]}, "query_vector holds nan at 0"), ({"query_vector": [0, 0]}, "query_vector is all zero"),
-     ({"query_vector": "10"}, "query_vector must be a sequence of numbers, and is str"),
-     ({"query_vector": None}, "query_vector must be a sequence of numbers, and is NoneType"),
+     ({"query_vector": "10"}, "query_vector must be a sequence of numbers, and is a str"),
+     ({"query_vector": None}, "query_vector must be a sequence of numbers, and is None"),
      ({"top_k": 0}, "top_k must be a whole number from 1 to 10,000, and is 0"), ({"top_k": True}, "top_k must be"),
      ({"ef": 0}, "ef must be a whole number"), ({"probes": 1.5}, "probes must be a whole number"),
      ({"min_score": "high"}, "min_score must be a number, and is 'high'"), ({"filter": {"a": {"$near": 1}}}, "no filter operator '\\$near'"),
@@ -424,7 +424,7 @@ async def test_get_gives_them_in_order_and_without_scores(vector: PgVector) -> N
         ("a", None, "A", [1.0, 0.0]),
     ]
     assert await vector.get(index_name="docs", ids=[]) == []
-    with pytest.raises(InvalidArgument, match=r"ids\[1\] must be a str, and is a int"):
+    with pytest.raises(InvalidArgument, match=r"ids\[1\] must be a str, and is an int"):
         await vector.get(index_name="docs", ids=["a", 7])
 
 

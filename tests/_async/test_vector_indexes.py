@@ -108,7 +108,7 @@ async def test_the_vector_type_follows_the_dimension(
      ({"metric": "l1", "index_config": IvfFlat()}, "IVFFlat does not index vector under l1"), ({"vector_type": "sparsevec", "index_config": IvfFlat()}, "IVFFlat does not index sparsevec"),
      ({"metric": "jaccard", "index_config": IvfFlat()}, "IVFFlat does not index bit under jaccard"),
      ({"metric": "hamming", "index_config": Hnsw(quantize="binary")}, "binary quantisation is for vector and halfvec, not for bit"),
-     ({"index_config": "hnsw"}, r"index_config must be Hnsw\(\), IvfFlat\(\) or Flat\(\), and is str"),
+     ({"index_config": "hnsw"}, r"index_config must be Hnsw\(\), IvfFlat\(\) or Flat\(\), and is a str"),
      ({"text_search": "klingon"}, "the server knows no language 'klingon'"), ({"text_search": "x'; --"}, "the server knows no language")],
 )  # fmt: skip
 async def test_what_can_not_be_an_index(vector: PgVector, options, words: str) -> None:

@@ -118,9 +118,9 @@ WRONG = [
     ([1, math.nan, 1], r"vectors\[{at}\] holds nan at 1: every number must be finite"),
     ([1, 1, -math.inf], r"vectors\[{at}\] holds -inf at 2"), ([1e39, 1, 1], r"vectors\[{at}\] holds inf at 0"),
     ([0, 0.0, -0.0], r"vectors\[{at}\] is all zero, which has no direction"),
-    ([1, "2", 3], r"vectors\[{at}\] holds str at 1, and must hold numbers"),
-    ([1, None, 3], r"vectors\[{at}\] holds NoneType at 1, and must hold numbers"),
-    ("abc", r"vectors\[{at}\] must be a sequence of numbers, and is str"), (7, r"vectors\[{at}\] must be a sequence of numbers, and is int"),
+    ([1, "2", 3], r"vectors\[{at}\] holds a str at 1, and must hold numbers"),
+    ([1, None, 3], r"vectors\[{at}\] holds None at 1, and must hold numbers"),
+    ("abc", r"vectors\[{at}\] must be a sequence of numbers, and is a str"), (7, r"vectors\[{at}\] must be a sequence of numbers, and is an int"),
 ]  # fmt: skip
 
 
@@ -149,19 +149,19 @@ async def test_wrong_ids_metadata_and_documents_are_named_by_their_position(
     last = count - 1
     for given, words in [
         ({"ids": [*map(str, range(last)), ""]}, rf"ids\[{last}\] is empty"),
-        ({"ids": [*map(str, range(last)), 7]}, rf"ids\[{last}\] must be a str, and is a int"),
-        ({"metadata": [{}] * last + [[1]]}, rf"metadata\[{last}\] must be a mapping, and is list"),
+        ({"ids": [*map(str, range(last)), 7]}, rf"ids\[{last}\] must be a str, and is an int"),
+        ({"metadata": [{}] * last + [[1]]}, rf"metadata\[{last}\] must be a mapping, and is a list"),
         ({"metadata": [{}] * last + [{"a": {"b": math.nan}}]}, rf"metadata\[{last}\] can not be stored: metadata.a.b is nan"),
         ({"metadata": [{}] * last + [{"a": {1}}]}, rf"metadata\[{last}\] can not be stored: metadata.a is a set"),
-        ({"documents": [None] * last + [b"x"]}, rf"documents\[{last}\] must be a str, and is bytes"),
+        ({"documents": [None] * last + [b"x"]}, rf"documents\[{last}\] must be a str, and is a bytes"),
         ({"documents": [None] * last + ["a\0"]}, rf"documents\[{last}\] can not be stored: .*NUL"),
         ({"ids": map(str, range(last))}, rf"one item a vector is needed, and ids ends at {last}; nothing was written"),
         ({"ids": list(map(str, range(last)))}, f"there are {count} vectors, {last} ids; nothing was written"),
         ({"metadata": [{}] * (count + 1)}, f"there are {count} vectors, {count + 1} metadata"),
         ({"metadata": iter([{}] * (count + 1))}, f"there are more metadata than the {count} vectors; nothing was written"),
-        ({"metadata": {"a": 1}}, "metadata must be an iterable, one item a vector, and is dict"),
-        ({"ids": "abc"}, "ids must be an iterable, one item a vector, and is str"),
-        ({"vectors": None}, "vectors must be an iterable, one item a vector, and is NoneType"),
+        ({"metadata": {"a": 1}}, "metadata must be an iterable, one item a vector, and is a dict"),
+        ({"ids": "abc"}, "ids must be an iterable, one item a vector, and is a str"),
+        ({"vectors": None}, "vectors must be an iterable, one item a vector, and is None"),
         ({"namespace": None}, "namespace must be a str, and is None"),
     ]:  # fmt: skip
         with pytest.raises(InvalidArgument, match=words):
@@ -242,7 +242,7 @@ async def test_update_changes_what_is_given(vector: PgVector) -> None:
 async def test_what_can_not_be_updated(vector: PgVector) -> None:
     for given, error, words in [
         ({}, InvalidArgument, "there is nothing to update"), ({"vector": [1]}, InvalidArgument, "vector has 1 dimensions"),
-        ({"metadata": 7}, InvalidArgument, "metadata must be a mapping, and is int"), ({"metadata": {}}, NotFound, "has no vector 'a'"),
+        ({"metadata": 7}, InvalidArgument, "metadata must be a mapping, and is an int"), ({"metadata": {}}, NotFound, "has no vector 'a'"),
         ({"metadata": {}, "id": ""}, InvalidArgument, "id is empty"),
     ]:  # fmt: skip
         with pytest.raises(error, match=words):
@@ -271,7 +271,7 @@ async def test_delete_without_a_target_deletes_nothing(vector: PgVector) -> None
     for given, words in [
         ({}, "give either ids or filter"), ({"ids": ["a"], "filter": {"a": 1}}, "give either ids or filter"),
         ({"filter": {}}, "an empty filter would delete everything"), ({"filter": []}, "an empty filter would delete everything"),
-        ({"filter": {"$and": []}}, "an empty filter would delete everything"), ({"ids": "abc"}, "ids must be an iterable of str, and is str"),
+        ({"filter": {"$and": []}}, "an empty filter would delete everything"), ({"ids": "abc"}, "ids must be an iterable of str, and is a str"),
     ]:  # fmt: skip
         with pytest.raises(InvalidArgument, match=words):
             await vector.delete_vectors(index_name="docs", **given)

@@ -93,7 +93,7 @@ def test_a_record_whose_new_text_is_refused_is_not_found_by_its_old_one(place: P
         ([1.0, 2.0], "has 2 dimensions, and the index has 9"),
         ([math.nan] * 9, "holds nan at 0"),
         ([0.0] * 9, "is all zero"),
-        (["x"] * 9, "holds str at 0"),
+        (["x"] * 9, "holds a str at 0"),
     ],
 )
 def test_a_vector_that_can_not_be_stored_is_its_records_fault_alone(
@@ -171,7 +171,7 @@ def test_a_text_that_raises_or_can_not_be_stored_is_skipped(place: Place) -> Non
     reasons = dict(result.skipped)
     assert reasons["b"] == "text: KeyError: 'title'"
     assert reasons["c"].startswith("its text can not be stored")
-    assert reasons["d"] == "text must answer a str or None, and answered a int"
+    assert reasons["d"] == "text must answer a str or None, and answered an int"
     assert result.created == 1
 
 

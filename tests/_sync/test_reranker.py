@@ -132,8 +132,8 @@ def test_a_scorer_that_takes_too_long(on_error: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [([0.5, 0.5], "the scorer answered 2 scores for 1 texts"), ([math.nan], "a finite number, and answered nan"),
-     (["high"], "a finite number, and answered str"), ([True], "a finite number, and answered True"),
-     ("0.5", "one number a text, and answered str"), (None, "one number a text, and answered NoneType")],
+     (["high"], "a finite number, and answered a str"), ([True], "a finite number, and answered True"),
+     ("0.5", "one number a text, and answered a str"), (None, "one number a text, and answered None")],
 )  # fmt: skip
 def test_an_answer_that_is_no_score_is_a_failure(answer, words: str) -> None:
     def scorer(query: str, texts: list[str]) -> list[float]:
@@ -166,7 +166,7 @@ def test_results_without_text_are_not_sent() -> None:
     ("options", "words"),
     [({"max_concurrency": 0}, "max_concurrency must be a whole number from 1, and is 0"),
      ({"timeout": 0}, "timeout must be a number of seconds above 0"), ({"on_error": "ignore"}, "on_error must be"),
-     ({"scorer": 7}, "the scorer must be callable, and is int")],
+     ({"scorer": 7}, "the scorer must be callable, and is an int")],
 )  # fmt: skip
 def test_what_a_reranker_can_not_be(options, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):

@@ -97,11 +97,14 @@ def listener() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def is_loopback_only(port: int) -> None:
-    """A neighbour reaches this machine at each of its addresses, and the port at none, which answers here."""
+def is_loopback_only(port: int, forged: list[str]) -> None:
+    """A neighbour reaches this machine at each of its addresses, and the port at none, which answers here.
+
+    `forged`: addresses that no honest neighbour sends to us.
+    """
     with neighbour() as other, listener() as open_port:
         everywhere = addresses()
         assert len(everywhere) >= 2
         assert sorted(other.reaches(open_port, everywhere)) == sorted(everywhere)
-        assert other.reaches(port, ["127.0.0.1", *everywhere]) == []
+        assert other.reaches(port, [*forged, *everywhere]) == []
         socket.create_connection(("127.0.0.1", port), timeout=5).close()

@@ -29,7 +29,7 @@ def test_the_embedded_server_is_reached_from_loopback_only(tmp_path: Path) -> No
     )
     try:
         provider.start(Silent(), timeout=60)
-        is_loopback_only(port)
+        is_loopback_only(port, forged=["127.0.0.1"])
     finally:
         provider.stop(Silent(), volumes=True)
 

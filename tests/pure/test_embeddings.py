@@ -93,10 +93,10 @@ def test_all_zero_is_refused_under_cosine_alone() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "value", "words"),
-    [("vector", np.ones((2, 2), "f4"), "v must be a sequence of numbers, and is ndarray"), ("vector", np.ones((2, 2)), "v holds list at 0"),
-     ("vector", {0: 1.0}, "v must be a sequence of numbers, and is dict"), ("vector", b"ab", "v must be a sequence of numbers, and is bytes"),
-     ("vector", [1], "v has 1 dimensions, and the index has 2"), ("vector", [10**400, 1], "v holds int at 0, and must hold numbers"),
-     ("sparsevec", {True: 1.0}, "the keys of a sparse vector are positions"), ("sparsevec", {0: "x"}, "v holds str at 0"),
+    [("vector", np.ones((2, 2), "f4"), "v must be a sequence of numbers, and is a ndarray"), ("vector", np.ones((2, 2)), "v holds a list at 0"),
+     ("vector", {0: 1.0}, "v must be a sequence of numbers, and is a dict"), ("vector", b"ab", "v must be a sequence of numbers, and is a bytes"),
+     ("vector", [1], "v has 1 dimensions, and the index has 2"), ("vector", [10**400, 1], "v holds an int at 0, and must hold numbers"),
+     ("sparsevec", {True: 1.0}, "the keys of a sparse vector are positions"), ("sparsevec", {0: "x"}, "v holds a str at 0"),
      ("sparsevec", pgvector.SparseVector({0: 1}, 3), "v has 3 dimensions"), ("bit", [0.5, 1], r"v holds 0\.5 at 0"), ("bit", ["1", "0"], "v holds '1' at 0")],
 )  # fmt: skip
 def test_what_is_no_vector(kind: str, value, words: str) -> None:

@@ -349,7 +349,7 @@ def messages_with_ids(messages: list[Message]) -> list[Message]:
 @pytest.mark.parametrize(
     ("given_", "words"),
     [
-        (5, "messages must be a list of messages, and is a int"),
+        (5, "messages must be a list of messages, and is an int"),
         ([5], "message 0: this is no message: 5"),
         ([{"role": "user", "content": "x"}, {"content": "x"}],
          "message 1: the role of a message must be user, assistant, system or tool, and is None"),
@@ -358,7 +358,7 @@ def messages_with_ids(messages: list[Message]) -> list[Message]:
         ([{"role": "assistant", "tool_calls": [{"id": "x"}]}], "this is no tool call"),
         ([{"role": "tool", "content": [{"type": "tool-result", "result": 1}]}], "needs a tool_call_id"),
         ([{"role": "assistant", "content": [{"type": "tool-call", "tool_call_id": "x"}]}], "needs a tool_name"),
-        ([{"role": "user", "content": "x", "id": 5}], "the id of a message must be a str, and is a int"),
+        ([{"role": "user", "content": "x", "id": 5}], "the id of a message must be a str, and is an int"),
         ([{"role": "user", "content": "x", "created_at": "yesterday"}], "this is no time: 'yesterday'"),
         ([{"role": "user", "content": "x", "created_at": "2026-01-01T00:00:00"}], "must be an aware datetime"),
         ([Message(role="user", content="x", tool_names="t")], "tool_names must be a list, and is a str"),  # type: ignore[arg-type]

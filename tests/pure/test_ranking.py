@@ -110,7 +110,7 @@ def test_the_metric_is_the_results_own_then_the_given_then_cosine() -> None:
      ({"semantic": -0.2, "vector": 1.0}, "the weight semantic must be a number from 0 to 1, and is -0.2"),
      ({"semantic": math.nan}, "the weight semantic"),
      ({"semantic": True, "vector": 0, "position": 0}, "and is True"),
-     ([0.4, 0.4, 0.2], "weights must be Weights or a mapping, and is list")],
+     ([0.4, 0.4, 0.2], "weights must be Weights or a mapping, and is a list")],
 )  # fmt: skip
 def test_weights_that_can_not_be_used_are_refused(weights, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):

@@ -43,7 +43,7 @@ def test_a_number_is_read_out_of_a_models_words(answer: str, score: float) -> No
     ("answer", "words"),
     [("very relevant", "answered no number"), ("", "answered no number: ''"), ("nan", "answered no number"),
      ("-0.5", "must be from 0 to 1"), ("7", "must be from 0 to 1"), ("1/0", "must be from 0 to 1"),
-     ("gpt4", "answered no number"), (None, "must answer text, and answered NoneType")],
+     ("gpt4", "answered no number"), (None, "must answer text, and answered None")],
 )  # fmt: skip
 def test_what_is_no_number_from_0_to_1_is_refused(answer, words: str) -> None:
     with pytest.raises(ScorerFailed, match=words):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime.batches import Batch
 from mastra_cli.runtime.models import Record, RecordInput
@@ -21,7 +21,7 @@ async def drain(batch: Batch, records: Records) -> None:
     given: Any = records
     if isinstance(given, _SINGLE) or not waiting.is_iterable(given):
         raise InvalidArgument(
-            f"records must be an iterable of records, and is a {type(records).__qualname__}",
+            f"records must be an iterable of records, and is {kind_of(records)}",
             hint="put a single record in a list",
         )
     async for record in waiting.each(records):

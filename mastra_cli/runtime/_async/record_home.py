@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from psycopg.conninfo import conninfo_to_dict
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime._async.engine import MastraEngine
 from mastra_cli.runtime._async.mock import MockMastraEngine
 from mastra_cli.runtime._async.postgres import PostgresEngine
@@ -34,11 +34,11 @@ def store_of(
         return RecordMemory(engine, entity_id, checked_name(name, "mastra"))
     if not isinstance(engine, PostgresEngine):
         raise InvalidArgument(
-            f"engine must be a PostgresEngine or a MockMastraEngine, and is {type(engine).__name__}"
+            f"engine must be a PostgresEngine or a MockMastraEngine, and is {kind_of(engine)}"
         )
     if not isinstance(vector, PgVector):
         raise InvalidArgument(
-            f"vector must be a PgVector of the engine's database, and is {type(vector).__name__}",
+            f"vector must be a PgVector of the engine's database, and is {kind_of(vector)}",
             hint="PgVector(pool=...), with the pool of the engine",
         )
     if len(_databases(engine) | _databases(vector)) > 1:

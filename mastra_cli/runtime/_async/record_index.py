@@ -15,6 +15,7 @@ from mastra_cli.errors import (
     LockBusy,
     MastraError,
     VectorIndexNotFound,
+    kind_of,
 )
 from mastra_cli.runtime import answers, batches, filters, timing
 from mastra_cli.runtime._async import waiting
@@ -295,9 +296,5 @@ class RecordIndex:
 
 def _checked_embedder(embedder: Any) -> Embedder:
     if not callable(embedder):
-        raise InvalidArgument(f"embedder must be a callable, texts to vectors, and is {_kind(embedder)}")
+        raise InvalidArgument(f"embedder must be a callable, texts to vectors, and is {kind_of(embedder)}")
     return embedder
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__

@@ -23,7 +23,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
-from mastra_cli.errors import DatabaseUnreachable, DeadlineExceeded, InvalidArgument
+from mastra_cli.errors import DatabaseUnreachable, DeadlineExceeded, InvalidArgument, kind_of
 from mastra_cli.runtime import timing
 from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime._sync.wire import Wire
@@ -222,7 +222,7 @@ def _is_int(value: Any) -> bool:
 
 def _checked_url(url: Any) -> str:
     if not isinstance(url, str):
-        raise InvalidArgument(f"url must be a str, and is a {type(url).__qualname__}")
+        raise InvalidArgument(f"url must be a str, and is {kind_of(url)}")
     url = libpq_url(url)
     try:
         conninfo_to_dict(url)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from mastra_cli.errors import Conflict, InvalidArgument, ThreadNotFound
+from mastra_cli.errors import Conflict, InvalidArgument, ThreadNotFound, kind_of
 from mastra_cli.runtime._sync.session import Connected
 from mastra_cli.runtime.checks import checked_date, checked_title
 from mastra_cli.runtime.cursors import decode_cursor, encode_cursor
@@ -107,7 +107,7 @@ class Threads(Connected):
             except TypeError as error:
                 raise InvalidArgument(f"this is no thread: {sorted(thread)}") from error
         elif not isinstance(thread, Thread):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidArgument(f"thread must be a Thread, and is a {type(thread).__qualname__}")
+            raise InvalidArgument(f"thread must be a Thread, and is {kind_of(thread)}")
         params = {
             "id": checked(thread.id, "the id of a thread"),
             "resource_id": checked(thread.resource_id, "resource_id"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from mastra_cli.errors import DeadlineExceeded, InvalidArgument, ScorerFailed
+from mastra_cli.errors import DeadlineExceeded, InvalidArgument, ScorerFailed, kind_of
 from mastra_cli.runtime import ranking
 from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime._sync.session import checked_timeout
@@ -37,7 +37,7 @@ class SyncReranker:
         on_error: OnError = "degrade",
     ) -> None:
         if not isinstance(scorer, LLMScorer) and not callable(scorer):
-            raise InvalidArgument(f"the scorer must be callable, and is {type(scorer).__name__}")
+            raise InvalidArgument(f"the scorer must be callable, and is {kind_of(scorer)}")
         if on_error not in ("degrade", "raise"):
             raise InvalidArgument(f'on_error must be "degrade" or "raise", and is {on_error!r}')
         self.weights = Weights.of(weights)
@@ -62,7 +62,7 @@ class SyncReranker:
         `metric` says how the vector scores are to be read, for results that do not know it themselves.
         """
         if not isinstance(query, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidArgument(f"query must be a str, and is {type(query).__name__}")
+            raise InvalidArgument(f"query must be a str, and is {kind_of(query)}")
         _whole("top_k", top_k)
         results = (
             vector_store_results if isinstance(vector_store_results, list) else list(vector_store_results)

@@ -40,6 +40,7 @@ from mastra_cli.errors import (
     InvalidArgument,
     MastraError,
     OutcomeUnknown,
+    kind_of,
     translate,
 )
 from mastra_cli.runtime import timing
@@ -260,7 +261,7 @@ class Connected:
             raise InvalidArgument("url and pool are both given", hint="give one of them")
         elif not isinstance(pool, Pool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidArgument(
-                f"pool must be one that `connect()` made, and is a {type(pool).__qualname__}",
+                f"pool must be one that `connect()` made, and is {kind_of(pool)}",
                 hint="connect() for the async classes, sync_connect() for the Sync ones",
             )
         else:

@@ -17,6 +17,7 @@ from mastra_cli.errors import (
     NotMigrated,
     OutcomeUnknown,
     PermissionDenied,
+    kind_of,
 )
 from mastra_cli.runtime import metrics
 from mastra_cli.runtime._sync.session import Clock
@@ -246,9 +247,7 @@ class Indexes(Known):
 
 def checked_config(config: object) -> IndexConfig | None:
     if config is not None and not isinstance(config, Hnsw | IvfFlat | Flat):
-        raise InvalidArgument(
-            f"index_config must be Hnsw(), IvfFlat() or Flat(), and is {type(config).__name__}"
-        )
+        raise InvalidArgument(f"index_config must be Hnsw(), IvfFlat() or Flat(), and is {kind_of(config)}")
     return config
 
 

@@ -37,7 +37,7 @@ BAD_DATA: list[tuple[Any, str]] = [
     ({"a": math.nan}, "data.a is nan"),
     ({"a": [1, {"b": -math.inf}]}, "data.a[1].b is -inf"),
     ({"a": 10**4000}, "more than 4,000 digits"),
-    ({1: "x"}, "the key 1, which is a int and not a str"),
+    ({1: "x"}, "the key 1, which is an int and not a str"),
     ({"a": {None: 1}}, "data.a has the key None"),
     ({"when": datetime.date(2024, 1, 1)}, "data.when is a date"),
     ({"d": decimal.Decimal("1.5")}, "data.d is a Decimal"),
