@@ -9,7 +9,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mastra_cli.errors import Conflict as Conflict
+    from mastra_cli.errors import DatabaseFailed as DatabaseFailed
+    from mastra_cli.errors import DatabaseUnreachable as DatabaseUnreachable
+    from mastra_cli.errors import DeadlineExceeded as DeadlineExceeded
+    from mastra_cli.errors import EmbedderFailed as EmbedderFailed
+    from mastra_cli.errors import EntityExists as EntityExists
+    from mastra_cli.errors import EntityNotFound as EntityNotFound
+    from mastra_cli.errors import EnvFileRefused as EnvFileRefused
+    from mastra_cli.errors import ExtensionMissing as ExtensionMissing
+    from mastra_cli.errors import InvalidArgument as InvalidArgument
+    from mastra_cli.errors import InvalidCursor as InvalidCursor
+    from mastra_cli.errors import MassDeletionRefused as MassDeletionRefused
     from mastra_cli.errors import MastraError as MastraError
+    from mastra_cli.errors import NoDatabaseUrl as NoDatabaseUrl
+    from mastra_cli.errors import NotFound as NotFound
+    from mastra_cli.errors import NotMigrated as NotMigrated
+    from mastra_cli.errors import OutcomeUnknown as OutcomeUnknown
+    from mastra_cli.errors import PermissionDenied as PermissionDenied
+    from mastra_cli.errors import ReadOnly as ReadOnly
+    from mastra_cli.errors import RecordRejected as RecordRejected
+    from mastra_cli.errors import SchemaTooNew as SchemaTooNew
+    from mastra_cli.errors import ScorerFailed as ScorerFailed
+    from mastra_cli.errors import SyncInProgress as SyncInProgress
+    from mastra_cli.errors import ThreadNotFound as ThreadNotFound
+    from mastra_cli.errors import VectorIndexNotFound as VectorIndexNotFound
     from mastra_cli.runtime._async.engine import MastraEngine as MastraEngine
     from mastra_cli.runtime._async.memory import PgMemory as PgMemory
     from mastra_cli.runtime._async.mock import MockMastraEngine as MockMastraEngine
@@ -80,16 +104,28 @@ _HOMES = {
     "BuildProgress": "mastra_cli.runtime.models_vector",
     "Change": "mastra_cli.runtime.models",
     "CohereScorer": "mastra_cli.runtime.scorers",
+    "Conflict": "mastra_cli.errors",
     "CrossEncoderScorer": "mastra_cli.runtime.scorers",
+    "DatabaseFailed": "mastra_cli.errors",
+    "DatabaseUnreachable": "mastra_cli.errors",
+    "DeadlineExceeded": "mastra_cli.errors",
     "DeletedResource": "mastra_cli.runtime.models_memory",
+    "EmbedderFailed": "mastra_cli.errors",
     "Entity": "mastra_cli.runtime.models",
+    "EntityExists": "mastra_cli.errors",
+    "EntityNotFound": "mastra_cli.errors",
+    "EnvFileRefused": "mastra_cli.errors",
     "ExportedResource": "mastra_cli.runtime.models_memory",
+    "ExtensionMissing": "mastra_cli.errors",
     "FilterCondition": "mastra_cli.runtime.filters",
     "Flat": "mastra_cli.runtime.models_vector",
     "Hnsw": "mastra_cli.runtime.models_vector",
     "IndexStats": "mastra_cli.runtime.models_vector",
+    "InvalidArgument": "mastra_cli.errors",
+    "InvalidCursor": "mastra_cli.errors",
     "IvfFlat": "mastra_cli.runtime.models_vector",
     "LLMScorer": "mastra_cli.runtime.scorers",
+    "MassDeletionRefused": "mastra_cli.errors",
     "MastraEngine": "mastra_cli.runtime._async.engine",
     "MastraError": "mastra_cli.errors",
     "Memory": "mastra_cli.runtime.models_memory",
@@ -97,7 +133,12 @@ _HOMES = {
     "Message": "mastra_cli.runtime.models_memory",
     "Messages": "mastra_cli.runtime.models_memory",
     "MockMastraEngine": "mastra_cli.runtime._async.mock",
+    "NoDatabaseUrl": "mastra_cli.errors",
+    "NotFound": "mastra_cli.errors",
+    "NotMigrated": "mastra_cli.errors",
+    "OutcomeUnknown": "mastra_cli.errors",
     "Page": "mastra_cli.runtime.models",
+    "PermissionDenied": "mastra_cli.errors",
     "PgMemory": "mastra_cli.runtime._async.memory",
     "PgVector": "mastra_cli.runtime._async.vector",
     "PostgresEngine": "mastra_cli.runtime._async.postgres",
@@ -107,6 +148,7 @@ _HOMES = {
     "QueryPlan": "mastra_cli.runtime.models_vector",
     "QueryResult": "mastra_cli.runtime.models_vector",
     "QueryResults": "mastra_cli.runtime.models_vector",
+    "ReadOnly": "mastra_cli.errors",
     "Recall": "mastra_cli.runtime.models_vector",
     "Recalled": "mastra_cli.runtime.models_memory",
     "Record": "mastra_cli.runtime.models",
@@ -114,6 +156,7 @@ _HOMES = {
     "RecordIndex": "mastra_cli.runtime._async.record_index",
     "RecordIndexStatus": "mastra_cli.runtime.models_search",
     "RecordInput": "mastra_cli.runtime.models",
+    "RecordRejected": "mastra_cli.errors",
     "RefreshProgress": "mastra_cli.runtime.models_search",
     "RefreshResult": "mastra_cli.runtime.models_search",
     "Rejection": "mastra_cli.runtime.models",
@@ -121,8 +164,11 @@ _HOMES = {
     "RerankResult": "mastra_cli.runtime.models_vector",
     "RerankResults": "mastra_cli.runtime.models_vector",
     "Reranker": "mastra_cli.runtime._async.reranker",
+    "SchemaTooNew": "mastra_cli.errors",
+    "ScorerFailed": "mastra_cli.errors",
     "Skipped": "mastra_cli.runtime.models_search",
     "SortOrder": "mastra_cli.runtime.ordering",
+    "SyncInProgress": "mastra_cli.errors",
     "SyncMastraEngine": "mastra_cli.runtime._sync.engine",
     "SyncMockMastraEngine": "mastra_cli.runtime._sync.mock",
     "SyncPgMemory": "mastra_cli.runtime._sync.memory",
@@ -133,8 +179,10 @@ _HOMES = {
     "SyncResult": "mastra_cli.runtime.models",
     "SyncRun": "mastra_cli.runtime.models",
     "Thread": "mastra_cli.runtime.models_memory",
+    "ThreadNotFound": "mastra_cli.errors",
     "ToolResult": "mastra_cli.runtime.models_memory",
     "UpsertResult": "mastra_cli.runtime.models",
+    "VectorIndexNotFound": "mastra_cli.errors",
     "Weights": "mastra_cli.runtime.models_vector",
     "Window": "mastra_cli.runtime.models_memory",
     "WorkingMemory": "mastra_cli.runtime.models_memory",
@@ -148,16 +196,28 @@ __all__ = [
     "BuildProgress",
     "Change",
     "CohereScorer",
+    "Conflict",
     "CrossEncoderScorer",
+    "DatabaseFailed",
+    "DatabaseUnreachable",
+    "DeadlineExceeded",
     "DeletedResource",
+    "EmbedderFailed",
     "Entity",
+    "EntityExists",
+    "EntityNotFound",
+    "EnvFileRefused",
     "ExportedResource",
+    "ExtensionMissing",
     "FilterCondition",
     "Flat",
     "Hnsw",
     "IndexStats",
+    "InvalidArgument",
+    "InvalidCursor",
     "IvfFlat",
     "LLMScorer",
+    "MassDeletionRefused",
     "MastraEngine",
     "MastraError",
     "Memory",
@@ -165,7 +225,12 @@ __all__ = [
     "Message",
     "Messages",
     "MockMastraEngine",
+    "NoDatabaseUrl",
+    "NotFound",
+    "NotMigrated",
+    "OutcomeUnknown",
     "Page",
+    "PermissionDenied",
     "PgMemory",
     "PgVector",
     "PostgresEngine",
@@ -175,6 +240,7 @@ __all__ = [
     "QueryPlan",
     "QueryResult",
     "QueryResults",
+    "ReadOnly",
     "Recall",
     "Recalled",
     "Record",
@@ -182,6 +248,7 @@ __all__ = [
     "RecordIndex",
     "RecordIndexStatus",
     "RecordInput",
+    "RecordRejected",
     "RefreshProgress",
     "RefreshResult",
     "Rejection",
@@ -189,8 +256,11 @@ __all__ = [
     "RerankResult",
     "RerankResults",
     "Reranker",
+    "SchemaTooNew",
+    "ScorerFailed",
     "Skipped",
     "SortOrder",
+    "SyncInProgress",
     "SyncMastraEngine",
     "SyncMockMastraEngine",
     "SyncPgMemory",
@@ -201,8 +271,10 @@ __all__ = [
     "SyncResult",
     "SyncRun",
     "Thread",
+    "ThreadNotFound",
     "ToolResult",
     "UpsertResult",
+    "VectorIndexNotFound",
     "Weights",
     "Window",
     "WorkingMemory",
@@ -214,6 +286,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "errors":  # `except mastra_cli.errors.NotFound` after `import mastra_cli` alone
+        return import_module("mastra_cli.errors")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

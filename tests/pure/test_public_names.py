@@ -40,6 +40,11 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = mastra_cli.Nonsense
 
 
+def test_errors_are_caught_by_either_name() -> None:
+    code = "import mastra_cli; assert mastra_cli.errors.EntityExists is mastra_cli.EntityExists"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_the_package_loads_nothing() -> None:
     code = "import sys, mastra_cli; print('psycopg' in sys.modules, 'typer' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
