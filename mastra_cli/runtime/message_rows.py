@@ -101,6 +101,8 @@ class Batch:
     params: dict[str, Any]
     texts: list[str | None]
     """What a search finds each message by, whole."""
+    named: list[bool]
+    """Whether each message came with its id: it may be there already."""
     appends: bool
     """Whether it only goes to the end of one thread: its ids are certainly new, and it answers no call."""
 
@@ -114,14 +116,13 @@ class Batch:
         messages: list[Message] = []
         places: list[int] = []
         known: dict[tuple[str, str], int] = {}
-        fresh = True
+        named: list[bool] = []
         for number, message in enumerate(given):
             thread = thread_id or message.thread_id
             if not thread:
                 raise InvalidArgument(
                     f"message {number} names no thread", hint="give thread_id, or set it on the message"
                 )
-            fresh = fresh and not message.id
             id = checked(message.id, "the id of a message") if message.id else new_id()
             if not isinstance(message.content, str):
                 check_json(message.content, "content")
@@ -135,11 +136,12 @@ class Batch:
             # The same id twice: the later one is what is meant.
             place = known.setdefault((thread, id), len(messages))
             messages[place : place + 1] = [ready]
+            named[place : place + 1] = [bool(message.id)]
             places.append(place)
         texts = [search_text(message) for message in messages]
         params = _params(messages, texts)
-        appends = fresh and not params["result_calls"] and len({m.thread_id for m in messages}) == 1
-        return cls(messages, places, params, texts, appends)
+        fresh = not any(named) and len({m.thread_id for m in messages}) == 1
+        return cls(messages, places, params, texts, named, appends=fresh and not params["result_calls"])
 
     def only(self) -> dict[str, Any]:
         """The parameters for `append_one`."""

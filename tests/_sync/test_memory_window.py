@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mastra_cli import SyncPgMemory
+from mastra_cli import SyncPgMemory, SyncPgVector
 from mastra_cli.errors import Conflict, InvalidArgument, ThreadNotFound
 from mastra_cli.runtime._sync import memory_messages, waiting
 from mastra_cli.runtime._sync.wire import Wire
@@ -238,6 +238,37 @@ def test_new_messages_are_in_whatever_the_budget(memory, thread, me, shared_data
         assert [m.content for m in turn.messages] == ["a b c"] * 4
         turn = small.save_memory(resource_id=me, thread_id=thread, user_messages=users("d"))
         assert [m.content for m in turn.messages] == ["a b c", "d"]
+
+
+def test_a_history_that_is_sent_again_is_not_new(thread, me, shared_database) -> None:
+    """As a chat front end does: each turn the whole conversation, with the ids that it gave."""
+    asked: list[str] = []
+
+    def embedder(texts: list[str]) -> list[list[float]]:
+        asked.extend(texts)
+        return [[1.0, 0.0, 0.0]] * len(texts)
+
+    def says(role: str, n: int) -> dict:
+        return {"id": f"{role}{n}", "role": role, "parts": [{"type": "text", "text": f"{role} {n}"}]}
+
+    history: list[dict] = []
+    vector = SyncPgVector(connection_string=shared_database)
+    with SyncPgMemory(
+        connection_string=shared_database, token_counter=words, max_tokens=6, vector=vector, embedder=embedder
+    ) as small:
+        for n in range(8):
+            history.append(says("user", n))
+            turn = small.save_memory(
+                resource_id=me, thread_id=thread, user_messages=history, format="ui"
+            )
+            assert [m["id"] for m in turn.messages] == [m["id"] for m in history[-3:]]
+            assert turn.messages.tokens <= 6
+            history.append(says("assistant", n))
+            small.save_messages(thread_id=thread, messages=history[-1:])
+        first = {**history[0], "parts": [{"type": "text", "text": "edited"}]}
+        turn = small.save_memory(resource_id=me, thread_id=thread, user_messages=[first, *history[1:]])
+        assert [m.id for m in turn.messages] == ["user6", "assistant6", "user7", "assistant7"][-2:]
+    assert asked == [*(f"{role} {n}" for n in range(8) for role in ("user", "assistant")), "edited"]
 
 
 def test_save_memory_without_messages_makes_the_thread(memory, me) -> None:

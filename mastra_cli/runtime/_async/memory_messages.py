@@ -71,7 +71,7 @@ class Conversations(Recall):
             tool_call_ids=tool_call_ids,
         )
         thread_id, clock = checked(thread_id, "thread_id"), self._clock(timeout)
-        saved = await self._save(Batch.of(formats.read(message), thread_id, self._counter), clock)
+        saved, _ = await self._save(Batch.of(formats.read(message), thread_id, self._counter), clock)
         return saved[0]
 
     async def save_messages(
@@ -86,7 +86,7 @@ class Conversations(Recall):
         clock = self._clock(timeout)
         thread_id = None if thread_id is None else checked(thread_id, "thread_id")
         batch = Batch.of(formats.read_all(messages), thread_id, self._counter)
-        return await self._save(batch, clock) if batch.messages else []
+        return (await self._save(batch, clock))[0] if batch.messages else []
 
     async def get_messages(
         self,
@@ -157,18 +157,27 @@ class Conversations(Recall):
 
     async def _save(
         self, batch: Batch, clock: Clock, *, resource_id: str | None = None, title: str | None = None
-    ) -> list[Message]:
-        """The saved messages, in the order in which they were given."""
-        vectors = await self._embedded(batch.texts, clock)
+    ) -> tuple[list[Message], int | None]:
+        """The saved messages, in the order in which they were given; the seq of the first that is new."""
+        vectors = await self._embedded(await self._texts(batch, clock), clock)
         rows = await self._append(batch, clock) if batch.appends and resource_id is None else None
         if rows is None:
             rows = await self._merge(batch, clock, resource_id, title)
         saved = batch.saved(rows)
         await self._keep(vectors, saved, [row[2] for row in rows], clock)
-        return [saved[place] for place in batch.places]
+        # An id that was made here is new, even when the first answer was lost and the second call found it.
+        fresh = (row[0] for row, named in zip(rows, batch.named, strict=True) if row[3] or not named)
+        return [saved[place] for place in batch.places], min(fresh, default=None)
+
+    async def _texts(self, batch: Batch, clock: Clock) -> list[str | None]:
+        """What is to be embedded: the text of each message that is not there already as it is given."""
+        if self._embedder is None or not any(batch.named):
+            return batch.texts
+        same = {row[0] for row in await self._pool.rows(MESSAGE["same"], batch.params, timeout=clock)}
+        return [None if place in same else text for place, text in enumerate(batch.texts)]
 
     async def _append(self, batch: Batch, clock: Clock) -> Sequence[Any] | None:
-        """(seq, time, version) of each message; None when it was put there already, by this very call."""
+        """(seq, time, version, new) of each message; None when this very call put it there already."""
         one = len(batch.messages) == 1
         statement, params = ("append_one", batch.only()) if one else ("append", batch.params)
         try:
@@ -180,12 +189,12 @@ class Conversations(Recall):
         if row is None:
             raise no_thread(batch.messages[0].thread_id)
         first = row[0] - len(batch.messages) + 1
-        return [(seq, m.created_at or row[1], 1) for seq, m in enumerate(batch.messages, first)]
+        return [(seq, m.created_at or row[1], 1, True) for seq, m in enumerate(batch.messages, first)]
 
     async def _merge(
         self, batch: Batch, clock: Clock, resource_id: str | None, title: str | None
     ) -> Sequence[Any]:
-        """(seq, time, version) of each message."""
+        """(seq, time, version, new) of each message."""
         params = {**batch.params, "resource_id": resource_id, "title": title}
         rows: Sequence[Any] = []
         if len(batch.threads) == 1:

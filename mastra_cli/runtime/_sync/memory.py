@@ -75,8 +75,10 @@ class SyncPgMemory(Conversations, Tools):
     ) -> MemoryTurn:
         """Save what the user says, and get what the model needs: the window, the new messages at its end.
 
-        Without `thread_id` a new thread begins; one that is not there is made, with the title. A thread of
-        another resource is a `Conflict`, and nothing is written.
+        New messages are in whatever the budget. Those whose id is there already, as when a front end posts
+        its whole history each time, are as old as they are. Without `thread_id` a new thread begins; one that
+        is not there is made, with the title. A thread of another resource is a `Conflict`, and nothing is
+        written.
         """
         resource_id, clock = checked(resource_id, "resource_id"), self._clock(timeout)
         thread_id = new_id() if thread_id is None else checked(thread_id, "thread_id")
@@ -84,8 +86,7 @@ class SyncPgMemory(Conversations, Tools):
         formats.check_format(format)
         batch = Batch.of(formats.read_all(user_messages), thread_id, self._counter)
         if batch.messages:
-            saved = self._save(batch, clock, resource_id=resource_id, title=title)
-            must = min(message.seq for message in saved)
+            _, must = self._save(batch, clock, resource_id=resource_id, title=title)
         else:
             self._ensure_thread(thread_id, resource_id, title, clock)
             must = None

@@ -50,7 +50,8 @@ SELECT s.last_seq, s.updated_at FROM moved AS s
 -- as many numbers as there are new ones from the thread's row, inserts, replaces what differs, and puts tool
 -- results that came with it into the cache. With a resource the thread is made when it is missing.
 -- A row a message, in order: the thread's resource as it was (null: no thread); seq, time and version, null when
--- another writer was quicker: then nothing was written, and it is done again under the thread's lock.
+-- another writer was quicker: then nothing was written, and it is done again under the thread's lock; whether the
+-- message is new.
 WITH given AS MATERIALIZED (
     SELECT *
     FROM unnest(
@@ -179,13 +180,25 @@ SELECT before.resource_id,
     CASE WHEN t.changed AND s.id IS NULL THEN NULL ELSE coalesce(n.seq, t.seq) END AS seq,
     CASE WHEN t.changed THEN coalesce(g.created_at, t.created_at) ELSE coalesce(n.created_at, t.created_at) END
         AS created_at,
-    coalesce(t.version + t.changed::int, 1) AS version
+    coalesce(t.version + t.changed::int, 1) AS version,
+    t.place IS NULL AS fresh
 FROM given AS g
 LEFT JOIN there AS t USING (place)
 LEFT JOIN numbered AS n USING (place)
 LEFT JOIN stepped AS s ON s.id = g.thread_id
 LEFT JOIN mastra.thread AS before ON before.id = g.thread_id
 ORDER BY g.place
+
+-- name: same
+-- Which messages of a batch are there just as they are given: their places, from 0.
+SELECT g.place - 1
+FROM unnest(
+    %(thread_ids)s::text[], %(ids)s::text[], %(roles)s::text[], %(types)s::text[], %(contents)s::text[],
+    %(tool_fields)s::text[]
+) WITH ORDINALITY AS g (thread_id, id, role, type, content, tool_fields, place)
+JOIN mastra.message AS m ON m.thread_id = g.thread_id AND m.id = g.id
+WHERE (m.role, m.type, m.content::text, m.tool_fields::text)
+    IS NOT DISTINCT FROM (g.role, g.type, g.content, g.tool_fields)
 
 -- name: window
 -- A block of the newest messages below a seq, newest first, cut where the budget is certainly spent: beyond the
