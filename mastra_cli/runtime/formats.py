@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime import formats_anthropic, formats_core, formats_openai, formats_ui
+from mastra_cli.runtime.checks import kept_date
 from mastra_cli.runtime.models_memory import Message
 from mastra_cli.runtime.parts import Part, as_base64, is_parts, of_type, with_parts
 from mastra_cli.runtime.steps import arrange
@@ -74,8 +75,9 @@ def read(item: Any) -> list[Message]:
 
 def _read(item: Any) -> list[Message]:
     if isinstance(item, Message):
-        content = _content(item.content)
-        return _checked(item if content is item.content else replace(item, content=content))
+        content, at = _content(item.content), _moment(item.created_at)
+        given = content is item.content and at is item.created_at
+        return _checked(item if given else replace(item, content=content, created_at=at))
     match item:
         case {"role": "user" | "assistant" | "system" as role, "content": str(text)} if len(item) == 2:
             return [Message(role=role, content=text)]  # most of them
@@ -235,8 +237,4 @@ def _moment(value: Any) -> datetime | None:
             value = datetime.fromtimestamp(value / 1000, UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise InvalidArgument(f"this is no time: {value!r}") from error
-    if value is None:
-        return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidArgument(f"a time must be an aware datetime, and is {value!r}", hint="give it a tzinfo")
-    return value
+    return kept_date(value, "a time")

@@ -351,6 +351,18 @@ async def test_what_is_no_message_is_refused(memory, thread, message, words) -> 
     assert raised.value.message.startswith(words)
 
 
+@pytest.mark.parametrize(
+    "at",
+    ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", datetime.max.replace(tzinfo=UTC), 253402300799000],
+)  # fmt: skip
+async def test_a_time_that_could_not_be_read_again_is_refused(memory, thread, me, at) -> None:
+    given = {"role": "user", "content": "x", "created_at": at}
+    for message in (given, Message(**given)):
+        with pytest.raises(InvalidArgument, match="must be in the years 2 to 9,998"):
+            await memory.save_messages(thread_id=thread, messages=[message])
+    assert await stored(memory, thread) == []
+
+
 async def test_a_message_must_name_its_thread(memory) -> None:
     with pytest.raises(InvalidArgument) as raised:
         await memory.save_messages(messages=users("x"))

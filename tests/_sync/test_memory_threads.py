@@ -221,6 +221,8 @@ def test_what_can_not_be_an_option_is_refused(options, words) -> None:
         (Thread(id="", resource_id="r"), "the id of a thread is empty"),
         (Thread(id="t", resource_id="r", created_at=datetime(2026, 1, 1)),  # noqa: DTZ001
          "created_at must be an aware datetime, and is datetime.datetime(2026, 1, 1, 0, 0)"),
+        (Thread(id="t", resource_id="r", updated_at=datetime.max.replace(tzinfo=UTC)),
+         f"updated_at must be in the years 2 to 9,998, and is {datetime.max.replace(tzinfo=UTC)!r}"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_saved_as_a_thread_is_refused(memory, thread, words) -> None:

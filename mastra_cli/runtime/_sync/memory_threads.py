@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mastra_cli.errors import Conflict, InvalidArgument, ThreadNotFound, kind_of
 from mastra_cli.runtime._sync.session import Connected
-from mastra_cli.runtime.checks import checked_date, checked_title
+from mastra_cli.runtime.checks import checked_title, kept_date
 from mastra_cli.runtime.cursors import decode_cursor, encode_cursor
 from mastra_cli.runtime.identity import checked
 from mastra_cli.runtime.message_rows import export_of, metadata_text, new_id, thread_of
@@ -113,8 +113,8 @@ class Threads(Connected):
             "resource_id": checked(thread.resource_id, "resource_id"),
             "title": checked_title(thread.title),
             "metadata": metadata_text(thread.metadata),
-            "created_at": checked_date(thread.created_at, "created_at"),
-            "updated_at": checked_date(thread.updated_at, "updated_at"),
+            "created_at": kept_date(thread.created_at, "created_at"),
+            "updated_at": kept_date(thread.updated_at, "updated_at"),
         }
         row = self._pool.row(THREAD["save"], params, timeout=self._clock(timeout), writes=True)
         if row is None:
@@ -183,7 +183,7 @@ class Threads(Connected):
         else:
             if older_than is None:  # pyright: ignore[reportUnnecessaryComparison]
                 raise InvalidArgument("older_than must be an aware datetime or a timedelta, and is None")
-            since = {"older_than": checked_date(older_than, "older_than"), "age": None}
+            since = {"older_than": kept_date(older_than, "older_than"), "age": None}
         row = self._pool.row(THREAD["moment"], since, timeout=clock)
         moment = row[0] if row else None
         if dry_run:
