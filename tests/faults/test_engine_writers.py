@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -140,61 +139,6 @@ def test_entities_are_made_once_under_a_race_and_deleted_under_writers(database:
                 "SELECT count(*) FROM mastra.records WHERE entity_id NOT IN (SELECT id FROM mastra.entity)"
             )
             assert connection.execute(orphans).fetchone() == (0,)
-
-
-CLIENT = """
-    import sys
-    from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
-    turn = int(sys.argv[2])
-    with SyncPostgresEngine(url=sys.argv[1]) as engine:
-        engine.open()
-        print("ready", flush=True)
-        while True:
-            turn += 1
-            engine.sync_records(
-                name="docs", connection_id="c", last_sync_id=str(turn),
-                records=({"external_id": f"r{number}", "data": {"turn": turn}} for number in range(600)),
-            )
-"""
-
-
-def kill_at_random_points(database: str, times: int) -> None:
-    turn = 0
-    with SyncPostgresEngine(url=database) as engine:
-        for attempt in range(times):
-            client = subprocess.Popen(
-                [sys.executable, "-c", textwrap.dedent(CLIENT), database, str(turn)],
-                stdout=subprocess.PIPE,
-                cwd=ROOT,
-            )
-            assert client.stdout
-            assert client.stdout.readline() == b"ready\n"
-            time.sleep(random.Random(attempt).uniform(0, 0.25))
-            client.kill()
-            client.wait()
-            client.stdout.close()
-            entity = engine.get_entity(name="docs", connection_id="c")
-            if entity is None:
-                continue
-            # A COMMIT that was sent may still be at work: ask under the entity's lock.
-            engine.delete_records(entity_id=entity.id, external_ids=[])
-            entity = engine.get_entity_by_id(id=entity.id)
-            turn = int(entity.last_sync_id or 0)
-            records = engine.get_records_by_entity_id(entity_id=entity.id)
-            assert {(record.data["turn"]) for record in records} == ({turn} if turn else set())
-            assert len(records) == (600 if turn else 0)
-            [newest] = engine.list_sync_runs(entity_id=entity.id, limit=1) or [None]
-            assert newest is None or (newest.sync_id, newest.status) == (str(turn), "succeeded")
-
-
-def test_a_killed_client_leaves_all_of_a_sync_or_nothing(database: str) -> None:
-    kill_at_random_points(database, 6)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_client_killed_300_times_leaves_all_of_a_sync_or_nothing(database: str) -> None:
-    kill_at_random_points(database, 300)
 
 
 def unchanged_wal(database: str, count: int) -> tuple[int, int]:
