@@ -1,146 +1,324 @@
-"""PostgresEngine beside hand-written psycopg on a table with the same indexes: bulk upserts, single ones, queries."""
+"""PostgresEngine beside hand-written psycopg on a table with the same indexes: bulk upserts, single ones, queries, pages."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from mastra_cli.local import migrations
-from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
-from mastra_cli.runtime.models import QueryOptions
-from tests.servers import Server
+from mastra_cli import PostgresEngine, QueryOptions, SyncPostgresEngine
+from tests.bench import plans, workload
+from tests.bench.conftest import Place
+from tests.bench.measuring import Contender, Figure, Outcome, rounds, rounds_async, rounds_of, timed
+from tests.bench.peer import Peer
+from tests.bench.results import Row
 
-ROWS = 100_000
-ROUNDS = 3
-STATUS = ("active", "lead", "lost", "won")
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
+
+ROUNDS, QUERY_ROUNDS = 3, 5
 STAGE = 'CREATE TEMPORARY TABLE stage (external_id text COLLATE "C", data jsonb) ON COMMIT DROP'
-MERGE = """
-INSERT INTO ceiling.records AS r
-    (entity_id, external_id, id, entity_type, data, version, created_version, created_at, updated_at)
-SELECT 'e', external_id, md5(external_id), 't', data, 1, 1, now(), now() FROM stage
-ON CONFLICT (entity_id, external_id) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at
-WHERE r.data IS DISTINCT FROM excluded.data
-"""
-ONE = """
-INSERT INTO ceiling.records AS r
-    (entity_id, external_id, id, entity_type, data, version, created_version, created_at, updated_at)
-VALUES ('e', %s, md5(%s), 't', %s::jsonb, 1, 1, now(), now())
-ON CONFLICT (entity_id, external_id) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at
-WHERE r.data IS DISTINCT FROM excluded.data
-"""
-QUERY = """
-SELECT id, external_id, entity_type, data, created_at, updated_at FROM ceiling.records
-WHERE entity_id = 'e' AND deleted_at IS NULL AND data ->> 'status' = 'active'
-ORDER BY (data ->> 'score')::numeric DESC, external_id LIMIT 50
-"""
+COPY = "COPY stage FROM STDIN"
+COLUMNS = "(entity_id, external_id, id, entity_type, data, version, created_version, created_at, updated_at)"
+UPDATE = """ON CONFLICT (entity_id, external_id) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at
+WHERE r.data IS DISTINCT FROM excluded.data"""
+MERGE = f"""INSERT INTO ceiling.records AS r {COLUMNS}
+SELECT 'e', external_id, md5(external_id), 't', data, 1, 1, now(), now() FROM stage {UPDATE}"""
+ONE = f"""INSERT INTO ceiling.records AS r {COLUMNS}
+VALUES ('e', %s, md5(%s), 't', %s::jsonb, 1, 1, now(), now()) {UPDATE}"""
+SELECT = "SELECT id, external_id, entity_type, data, created_at, updated_at FROM ceiling.records WHERE entity_id = 'e'"
+QUERY = f"""{SELECT} AND deleted_at IS NULL AND data ->> 'status' = 'active'
+ORDER BY (data ->> 'score')::numeric DESC, external_id LIMIT 50"""
+PAGE = f"""{SELECT} AND deleted_at IS NULL AND (created_at, external_id) > (%s, %s)
+ORDER BY created_at, external_id LIMIT 51"""
+KINDS = ("new", "changed", "unchanged")
+NO_QUERY = {
+    "dlt": "a loader: it does not query",
+    "langgraph": "its search can not order by a field of the data",
+}
+LOADERS = ("langgraph", "@mastra/engine", "dlt")
 
 
-def records(turn: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "external_id": f"x{number:06}",
-            "data": {
-                "name": f"Name {number}", "email": f"u{number}@example.org", "status": STATUS[number % 4],
-                "score": number * 7919 % 100003, "turn": turn, "tags": ["a", f"t{number % 1000}"],
-                "address": {"zip": number % 5000, "city": "Berlin"},
-            },
+class Table:
+    """Ours in the schema `mastra`, the ceiling's in `ceiling`, in one database."""
+
+    def __init__(self, place: Place, count: int) -> None:
+        self.count = count
+        self.url = place.database("records")
+        self.raw = psycopg.connect(self.url, autocommit=True)
+        self.raw.execute("CREATE SCHEMA ceiling")
+        self.raw.execute("CREATE TABLE ceiling.records (LIKE mastra.records INCLUDING ALL)")
+        self.engine = SyncPostgresEngine(url=self.url)
+        self.batches = {
+            kind: list(workload.records(count, turn)) for kind, turn in (("new", 0), ("changed", 1))
         }
-        for number in range(ROWS)
-    ]  # fmt: skip
+        self.batches["unchanged"] = self.batches["changed"]
+        self.files = {kind: workload.written(batch, kind) for kind, batch in self.batches.items()}
+        self.wal = 0
+        self.entity_id = ""
 
+    def settle(self, schema: str, kind: str) -> None:
+        """The table as a round finds it: empty before `new`, vacuumed before the others."""
+        if kind == "new" and schema == "mastra":
+            self.raw.execute("TRUNCATE mastra.records, mastra.entity, mastra.sync_run")
+            self.entity_id = self.engine.create_entity(name="bench", connection_id="c").id
+        elif kind == "new":
+            self.raw.execute("TRUNCATE ceiling.records")
+        self.raw.execute(f"VACUUM ANALYZE {schema}.records")
+        self.raw.execute("CHECKPOINT")
 
-@pytest.fixture(scope="module")
-def places() -> Iterator[tuple[psycopg.Connection, SyncPostgresEngine]]:
-    """A server of its own: a hand-written connection and our engine."""
-    server = Server()
-    migrations.migrate(server.url())
-    with (
-        psycopg.connect(server.url(), autocommit=True) as raw,
-        SyncPostgresEngine(url=server.url()) as engine,
-    ):
-        raw.execute("CREATE SCHEMA ceiling")
-        raw.execute("CREATE TABLE ceiling.records (LIKE mastra.records INCLUDING ALL)")
-        yield raw, engine
-    server.close()
-
-
-def by_hand(raw: psycopg.Connection, batch: list[dict[str, Any]]) -> None:
-    with raw.transaction():
-        raw.execute(STAGE)
-        with raw.cursor().copy("COPY stage FROM STDIN") as copy:
-            for record in batch:
-                copy.write_row((record["external_id"], json.dumps(record["data"])))
-        raw.execute(MERGE)
-
-
-def timed(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def line(name: str, count: int, ours: list[float], ceiling: list[float], more: str = "") -> None:
-    a, b = statistics.median(ours), statistics.median(ceiling)
-    spread = max(ours) / min(ours)
-    print(f"| {name} | {count / a:,.0f} | {count / b:,.0f} | {b / a:.2f} | {spread:.2f} | {more} |")
-
-
-@pytest.mark.bench
-def test_records_beside_hand_written_psycopg(places: tuple[psycopg.Connection, SyncPostgresEngine]) -> None:
-    raw, engine = places
-    print("\n| operation | ours /s | ceiling /s | ratio | spread | |\n|---|---|---|---|---|---|")
-    times: dict[str, tuple[list[float], list[float]]] = {k: ([], []) for k in ("new", "changed", "unchanged")}
-    wal = 0
-    for turn in range(ROUNDS):
-        raw.execute("TRUNCATE ceiling.records, mastra.records, mastra.entity, mastra.sync_run")
-        entity = engine.create_entity(name="bench", connection_id="c")
-        for kind, batch in (("new", records(turn)), ("changed", records(-1)), ("unchanged", records(-1))):
-            raw.execute("CHECKPOINT")
-            [before] = raw.execute("SELECT pg_current_wal_insert_lsn()").fetchone() or ()
-            ours = timed(lambda id=entity.id, batch=batch: engine.upsert_records(entity_id=id, records=batch))
-            [wal] = raw.execute("SELECT pg_current_wal_insert_lsn() - %s", [before]).fetchone() or ()
-            times[kind][0].append(ours)
-            times[kind][1].append(timed(lambda batch=batch: by_hand(raw, batch)))
-            raw.execute("VACUUM ANALYZE mastra.records, ceiling.records")
-    for kind, (ours, ceiling) in times.items():
-        more = f"WAL {int(wal):,} bytes" if kind == "unchanged" else ""
-        line(f"upsert_records, {ROWS:,} {kind}", ROWS, ours, ceiling, more)
-
-    one: tuple[list[float], list[float]] = ([], [])
-    for turn in range(ROUNDS):
-        data = [{"external_id": f"one{turn}-{number}", "data": {"n": number}} for number in range(1000)]
-        one[0].append(
-            timed(lambda d=data: [engine.upsert_records(entity_id=entity.id, records=[r]) for r in d])
+    def ours(self, kind: str) -> float:
+        self.settle("mastra", kind)
+        before = self._wal()
+        seconds = timed(
+            lambda: self.engine.upsert_records(entity_id=self.entity_id, records=self.batches[kind])
         )
-        one[1].append(
-            timed(
-                lambda d=data: [
-                    raw.execute(ONE, [r["external_id"], r["external_id"], json.dumps(r["data"])]) for r in d
-                ]
-            )
-        )
-    line("upsert_records, one by one", 1000, *one)
+        self.wal = self._wal() - before
+        return seconds
 
+    def by_hand(self, kind: str) -> float:
+        self.settle("ceiling", kind)
+
+        def merge() -> None:
+            with self.raw.transaction():
+                self.raw.execute(STAGE)
+                with self.raw.cursor().copy(COPY) as copy:
+                    for record in self.batches[kind]:
+                        copy.write_row((record["external_id"], json.dumps(record["data"])))
+                self.raw.execute(MERGE)
+
+        return timed(merge)
+
+    def ours_async(self, kind: str) -> float:
+        self.settle("mastra", kind)
+
+        async def upsert() -> float:
+            async with PostgresEngine(url=self.url) as engine:
+                await engine.open()
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                await engine.upsert_records(entity_id=self.entity_id, records=self.batches[kind])
+                return loop.time() - began
+
+        return asyncio.run(upsert())
+
+    def by_hand_async(self, kind: str) -> float:
+        self.settle("ceiling", kind)
+
+        async def upsert() -> float:
+            raw = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
+            loop = asyncio.get_running_loop()
+            async with raw:
+                began = loop.time()
+                async with raw.transaction():
+                    await raw.execute(STAGE)
+                    async with raw.cursor().copy(COPY) as copy:
+                        for record in self.batches[kind]:
+                            await copy.write_row((record["external_id"], json.dumps(record["data"])))
+                    await raw.execute(MERGE)
+                return loop.time() - began
+
+        return asyncio.run(upsert())
+
+    def _wal(self) -> int:
+        [found] = self.raw.execute("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchone() or (0,)
+        return found
+
+    def close(self) -> None:
+        self.engine.close()
+        self.raw.close()
+
+
+@pytest.fixture
+def table(place: Place, sized: Callable[[int], int]) -> Iterator[Table]:
+    table = Table(place, sized(100_000))
+    yield table
+    table.close()
+    place.drop("records")
+
+
+def test_records(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], None]) -> None:
+    # Changed rows need new ones: a round is all three, one after another.
+    contenders: dict[str, Callable[[], dict[str, float]]] = {
+        "ours": lambda: {kind: table.ours(kind) for kind in KINDS},
+        "ceiling": lambda: {kind: table.by_hand(kind) for kind in KINDS},
+    }
+    for name in LOADERS:
+        contenders[name] = lambda name=name: {
+            kind: peers(name).ask("upsert", path=table.files[kind], reset=kind == "new")["seconds"]
+            for kind in KINDS
+        }
+    title = f"upsert_records, {table.count:,}"
+    for kind, outcome in rounds_of(contenders, ROUNDS, budget=120).items():
+        row = Row("Records", f"{title} {kind}, sync", "/s", table.count, ">= 0.8").add(outcome)
+        if kind == "unchanged":
+            row.evidence = f"ours wrote {table.wal:,} bytes of WAL"
+        keep(row)
+    pair = {
+        "ours": lambda: {kind: table.ours_async(kind) for kind in KINDS},
+        "ceiling": lambda: {kind: table.by_hand_async(kind) for kind in KINDS},
+    }
+    for kind, outcome in rounds_of(pair, ROUNDS).items():
+        keep(Row("Records", f"{title} {kind}, async", "/s", table.count, ">= 0.8").add(outcome))
+    one_by_one(table, peers, keep)
+    queries(table, peers, keep)
+    pages(table, peers, keep)
+
+
+def one_by_one(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], None]) -> None:
+    few = table.batches["new"][: max(100, table.count // 200)]
+    path, turns = workload.written(few, "few"), iter(range(1_000_000))
+
+    def ours() -> float:
+        rows = [{**row, "external_id": f"one{next(turns)}"} for row in few]
+        return timed(
+            lambda: [table.engine.upsert_records(entity_id=table.entity_id, records=[r]) for r in rows]
+        )
+
+    def by_hand() -> float:
+        rows = [(f"one{next(turns)}", json.dumps(row["data"])) for row in few]
+        return timed(lambda: [table.raw.execute(ONE, [key, key, data]) for key, data in rows])
+
+    contenders: dict[str, Contender] = {"ours": ours, "ceiling": by_hand}
+    for name in ("langgraph", "@mastra/engine"):
+        contenders[name] = lambda name=name: peers(name).ask("one", path=path, prefix=f"one{next(turns)}-")[
+            "seconds"
+        ]
+    outcome = rounds(contenders, ROUNDS)
+    outcome.missing["dlt"] = "a loader: no single rows"
+    keep(Row("Records", "upsert_records, one at a time, sync", "/s", len(few), ">= 0.7").add(outcome))
+
+    async def both() -> Outcome:
+        async with PostgresEngine(url=table.url) as engine:
+            raw = await psycopg.AsyncConnection.connect(table.url, autocommit=True)
+
+            async def ours() -> None:
+                for row in few:
+                    one = {**row, "external_id": f"one{next(turns)}"}
+                    await engine.upsert_records(entity_id=table.entity_id, records=[one])
+
+            async def by_hand() -> None:
+                for row in few:
+                    key = f"one{next(turns)}"
+                    await raw.execute(ONE, [key, key, json.dumps(row["data"])])
+
+            async with raw:
+                return await rounds_async({"ours": ours, "ceiling": by_hand}, ROUNDS)
+
+    keep(
+        Row("Records", "upsert_records, one at a time, async", "/s", len(few), ">= 0.7").add(
+            asyncio.run(both())
+        )
+    )
+
+
+def queries(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], None]) -> None:
     options = QueryOptions(
         filters={"status": "active"}, sort={"field": "score", "direction": "DESC"}, limit=50
     )
+    table.raw.execute("VACUUM ANALYZE mastra.records, ceiling.records")
+    fits = min(50, table.count // 4)
 
-    def query() -> None:
-        assert len(engine.get_records(entity_name="bench", connection_id="c", options=options)) == 50
+    def ask() -> None:
+        found = table.engine.get_records(entity_name="bench", connection_id="c", options=options)
+        assert len(found) >= fits
 
-    for kind, calls in (("without an index", 5), ("after index_field", 100)):
-        if kind == "after index_field":
-            raw.execute("CREATE INDEX ON ceiling.records (((data ->> 'score')::numeric) DESC, external_id)")
-            raw.execute("ANALYZE ceiling.records")
-            engine.index_field(entity_id=entity.id, field="score")
-        found: tuple[list[float], list[float]] = ([], [])
-        for _ in range(ROUNDS):
-            found[0].append(timed(lambda n=calls: [query() for _ in range(n)]))
-            found[1].append(timed(lambda n=calls: [raw.execute(QUERY).fetchall() for _ in range(n)]))
-        line(f"get_records, filter + sort + limit 50 of {ROWS:,}, {kind}", calls, *found)
+    def by_hand() -> None:
+        assert len(table.raw.execute(QUERY).fetchall()) >= fits
+
+    for kind, calls, goal in (("without an index", 5, ">= 0.15"), ("after index_field", 100, ">= 0.8")):
+        title = f"get_records: filter, sort, limit 50 of {table.count:,}, {kind}"
+        if calls == 5:
+            table.raw.execute(
+                "CREATE INDEX ON ceiling.records (((data ->> 'score')::numeric) DESC, external_id)"
+            )
+            table.raw.execute("ANALYZE ceiling.records")
+        else:
+            table.engine.index_field(entity_id=table.entity_id, field="score")
+        repeat = lambda work, n=calls: timed(lambda: [work() for _ in range(n)])  # noqa: E731
+        contenders: dict[str, Contender] = {"ours": lambda: repeat(ask), "ceiling": lambda: repeat(by_hand)}
+        contenders["@mastra/engine"] = peers("@mastra/engine").contender(
+            "query", calls=5, filtered=True, limit=fits, offset=0
+        )
+        outcome = rounds(contenders, QUERY_ROUNDS)
+        if "@mastra/engine" in outcome.figures:
+            # Fewer calls a round than the others: as long as theirs.
+            figure = outcome.figures["@mastra/engine"]
+            figure.rounds = [each * calls / 5 for each in figure.rounds]
+        outcome.missing |= NO_QUERY
+        # What the goals are measured by is the indexed query, with and without our index.
+        row = Row("Records", f"{title}, sync", "/s", calls, goal).add(outcome)
+        row.evidence = plans.evidence(table.url, ask)
+        keep(row)
+
+        async def both(calls: int = calls) -> Outcome:
+            raw = await psycopg.AsyncConnection.connect(table.url, autocommit=True)
+            async with PostgresEngine(url=table.url) as engine, raw:
+
+                async def ours() -> None:
+                    for _ in range(calls):
+                        await engine.get_records(entity_name="bench", connection_id="c", options=options)
+
+                async def by_hand() -> None:
+                    for _ in range(calls):
+                        await (await raw.execute(QUERY)).fetchall()
+
+                return await rounds_async({"ours": ours, "ceiling": by_hand}, QUERY_ROUNDS)
+
+        keep(Row("Records", f"{title}, async", "/s", calls, goal).add(asyncio.run(both())))
+
+
+def pages(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], None]) -> None:
+    """A page of 50 near the beginning and near the end."""
+    reached: dict[int, str | None] = {}
+    cursor, seen, wanted = None, 0, (table.count // 100, table.count * 9 // 10)
+    while seen < wanted[1]:
+        size = min(500, (wanted[0] if seen < wanted[0] else wanted[1]) - seen)
+        page = table.engine.page_records(entity_name="bench", connection_id="c", cursor=cursor, limit=size)
+        cursor, seen = page.next_cursor, seen + len(page.items)
+        if seen in wanted:
+            reached[seen] = cursor
+    took: dict[int, dict[str, float]] = {}
+    for at, place in zip(wanted, ("1 %", "90 %"), strict=True):
+        here = reached[at]
+        order = "SELECT created_at, external_id FROM ceiling.records ORDER BY created_at, external_id LIMIT 1 OFFSET %s"
+        key = table.raw.execute(order, [at - 1]).fetchone()
+
+        def ours(here: str | None = here) -> None:
+            found = table.engine.page_records(entity_name="bench", connection_id="c", cursor=here, limit=50)
+            assert len(found.items) == 50
+
+        def by_hand(key: Any = key) -> None:
+            table.raw.execute(PAGE, key, binary=True, prepare=True).fetchall()
+
+        calls, few = 50, 3
+        contenders: dict[str, Contender] = {
+            "ours": lambda ours=ours: timed(lambda: [ours() for _ in range(calls)]),
+            "ceiling": lambda hand=by_hand: timed(lambda: [hand() for _ in range(calls)]),
+            "@mastra/engine": lambda at=at: (
+                peers("@mastra/engine").ask("query", calls=few, filtered=False, limit=50, offset=at)[
+                    "seconds"
+                ]
+                * calls
+                / few
+            ),
+            "langgraph": lambda at=at: (
+                peers("langgraph").ask("page", offset=at, size=50, calls=few)["seconds"] * calls / few
+            ),
+        }
+        outcome = rounds(contenders, QUERY_ROUNDS)
+        outcome.missing["dlt"] = NO_QUERY["dlt"]
+        row = Row(
+            "Records", f"page_records, 50 rows at {place} of {table.count:,}, sync", "ms", calls, "<= 2 x"
+        ).add(outcome)
+        took[at] = {name: figure.middle for name, figure in outcome.figures.items()}
+        row.evidence = plans.evidence(table.url, ours)
+        keep(row)
+    flat = Row("Records", "page_records: cost at 90 % against 1 %", "x", 1, "<= 1.5", absolute=True)
+    for name in took[wanted[0]]:
+        if name in took[wanted[1]]:
+            flat.figures[name] = Figure([took[wanted[1]][name] / took[wanted[0]][name]])
+    keep(flat)

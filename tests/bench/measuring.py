@@ -1,0 +1,97 @@
+"""Contenders in turn, round by round: what each took, and why one could not take part."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from tests.bench.peer import PeerFailed
+
+# Does the work once, the same each time, and answers the seconds it took.
+Contender = Callable[[], float]
+CEILING, OURS = "ceiling", "ours"
+
+
+@dataclass
+class Figure:
+    """What one contender took in each round, in seconds (or what the row's unit says), and what goes beside it."""
+
+    rounds: list[float]
+    note: str = ""
+
+    @property
+    def middle(self) -> float:
+        return statistics.median(self.rounds)
+
+
+@dataclass
+class Outcome:
+    """The figures of a row, and the reasons of those who have none."""
+
+    figures: dict[str, Figure] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def rounds(contenders: Mapping[str, Contender], count: int, *, budget: float = 60.0) -> Outcome:
+    """Every contender once a round, in turn. The first round only warms up, where it is short.
+
+    One that has used up its `budget` of seconds sits out the rounds that are left, and a slow one's first round
+    counts. A peer that fails is out, with its reason; a failure of ours or of the ceiling is an error.
+    """
+    several = {name: lambda work=work: {"": work()} for name, work in contenders.items()}
+    return rounds_of(several, count, budget=budget)[""]
+
+
+def rounds_of(
+    contenders: Mapping[str, Callable[[], Mapping[str, float]]], count: int, *, budget: float = 60.0
+) -> dict[str, Outcome]:
+    """As `rounds`, of contenders that do several things one after another: the outcome of each."""
+    outcomes: dict[str, Outcome] = defaultdict(Outcome)
+    missing: dict[str, str] = {}
+    spent, warmed = dict.fromkeys(contenders, 0.0), {}
+    for number in range(count + 1):
+        for name, contender in contenders.items():
+            if name in missing or spent[name] > budget:
+                continue
+            began = time.perf_counter()
+            try:
+                found = contender()
+            except PeerFailed as failed:
+                missing[name] = str(failed)
+                continue
+            spent[name] += time.perf_counter() - began
+            if number == 0 and spent[name] < budget / 4:
+                warmed[name] = found
+                continue
+            for what, seconds in found.items():
+                outcomes[what].figures.setdefault(name, Figure([])).rounds.append(seconds)
+    for name, found in warmed.items():
+        for what, seconds in found.items():
+            outcomes[what].figures.setdefault(name, Figure([seconds]))
+    for outcome in outcomes.values():
+        outcome.missing |= missing
+        for name in missing:
+            outcome.figures.pop(name, None)
+    return outcomes
+
+
+async def rounds_async(contenders: Mapping[str, Callable[[], Awaitable[object]]], count: int) -> Outcome:
+    """As `rounds`, on one loop, of ours and the ceiling; the seconds are measured here."""
+    outcome = Outcome({name: Figure([]) for name in contenders})
+    for number in range(count + 1):
+        for name, work in contenders.items():
+            began = time.perf_counter()
+            await work()
+            if number:
+                outcome.figures[name].rounds.append(time.perf_counter() - began)
+    return outcome
+
+
+def timed(work: Callable[[], object]) -> float:
+    """The seconds that it took."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
