@@ -163,8 +163,6 @@ def test_whole_threads_are_pruned_by_their_last_update(database: str) -> None:
         assert memory.prune(older_than=datetime.now(UTC) - timedelta(days=30)) == expected
         assert memory.prune(older_than=timedelta(days=30)) == Pruned(0, 0, 0)
         assert {t.id for t in memory.get_threads_by_resource_id(resource_id="r")} == {kept.id, "old0"}
-        with pytest.raises(InvalidArgument, match="older_than must be an aware datetime"):
-            memory.prune(older_than=datetime(2020, 1, 1))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize(
@@ -231,7 +229,20 @@ def test_what_can_not_be_saved_as_a_thread_is_refused(memory, thread, words) -> 
     assert raised.value.message == words
 
 
-def test_prune_needs_a_moment_or_an_age(memory) -> None:
+@pytest.mark.parametrize(
+    ("older_than", "words"),
+    [
+        (None, "older_than must be an aware datetime or a timedelta, and is None"),
+        (30, "older_than must be an aware datetime or a timedelta, and is 30"),
+        (datetime(2020, 1, 1), "older_than must be an aware datetime, and is"),  # noqa: DTZ001
+        (timedelta(days=-30), "older_than must not be below 0, and is"),
+        (timedelta.max, "older_than reaches back before the year 2, and is"),
+        (datetime(2999, 1, 1, tzinfo=UTC), "older_than is in the future: datetime.datetime(2999"),
+    ],
+)
+def test_prune_takes_a_moment_that_has_passed_or_an_age(memory, me, older_than, words) -> None:
+    thread = memory.create_thread(resource_id=me)
     with pytest.raises(InvalidArgument) as raised:
-        memory.prune(older_than=None)
-    assert raised.value.message == "older_than must be an aware datetime or a timedelta, and is None"
+        memory.prune(older_than=older_than)
+    assert raised.value.message.startswith(words)
+    assert memory.get_thread_by_id(thread_id=thread.id) == thread

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from mastra_cli.errors import Conflict, InvalidArgument, ThreadNotFound, kind_of
@@ -175,16 +175,11 @@ class Threads(Connected):
     ) -> Pruned:
         """Delete threads last updated before a moment, or longer ago than that; and expired tool results.
 
-        In batches, each a transaction of its own: what is done stays done. `dry_run` only counts.
+        In batches, each a transaction of its own: what is done stays done. `dry_run` only counts. A moment
+        that is still to come, which would mean all threads of everybody, is `InvalidArgument`.
         """
         clock = self._clock(timeout, bulk=True)
-        if isinstance(older_than, timedelta):
-            since: dict[str, Any] = {"older_than": None, "age": older_than}
-        else:
-            if older_than is None:  # pyright: ignore[reportUnnecessaryComparison]
-                raise InvalidArgument("older_than must be an aware datetime or a timedelta, and is None")
-            since = {"older_than": kept_date(older_than, "older_than"), "age": None}
-        row = await self._pool.row(THREAD["moment"], since, timeout=clock)
+        row = await self._pool.row(THREAD["moment"], _since(older_than), timeout=clock)
         moment = row[0] if row else None
         if dry_run:
             row = await self._pool.row(THREAD["count_prunable"], {"moment": moment}, timeout=clock)
@@ -223,6 +218,26 @@ class Threads(Connected):
             return thread_of(row) if row else None
 
         return await self._pool.transaction(work, timeout=clock)
+
+
+def _since(older_than: Any) -> dict[str, Any]:
+    """The parameters of a moment that has passed, or of an age."""
+    now = datetime.now(UTC)
+    if isinstance(older_than, timedelta):
+        if older_than < timedelta(0):
+            raise InvalidArgument(f"older_than must not be below 0, and is {older_than!r}")
+        if older_than > now - datetime.min.replace(year=2, tzinfo=UTC):
+            raise InvalidArgument(f"older_than reaches back before the year 2, and is {older_than!r}")
+        return {"older_than": None, "age": older_than}
+    if not isinstance(older_than, datetime):
+        raise InvalidArgument(
+            f"older_than must be an aware datetime or a timedelta, and is {older_than!r:.60}",
+            hint="timedelta(days=30), say",
+        )
+    moment = kept_date(older_than, "older_than")
+    if moment is not None and moment > now:
+        raise InvalidArgument(f"older_than is in the future: {older_than!r}")
+    return {"older_than": moment, "age": None}
 
 
 def no_thread(thread_id: str) -> ThreadNotFound:
