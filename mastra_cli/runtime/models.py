@@ -113,7 +113,8 @@ class SyncResult:
 
 @dataclass(frozen=True, slots=True)
 class SyncRun:
-    """The ledger's entry for one sync; status `succeeded` or `failed`, with the error's words."""
+    """The ledger's entry for one sync; status `succeeded`, `failed` or `refused`
+    (`MassDeletionRefused`), with the error's words."""
 
     id: str
     entity_id: str

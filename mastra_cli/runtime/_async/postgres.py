@@ -201,10 +201,23 @@ class PostgresEngine(Connected, MastraEngine):
             return await self._pool.transaction(work, timeout=clock)
 
     async def _note_failure(
-        self, id: str, source: Source, words: str, status: str, timeout: float | None
+        self,
+        id: str,
+        name: str,
+        connection_id: str,
+        source: Source,
+        words: str,
+        status: str,
+        timeout: float,
     ) -> None:
+        names = {"id": id, "name": name, "connection_id": connection_id}
         params = _run_params(id, source, Counts(0, 0, 0, 0), status, words)
-        await self._pool.rows(SYNC_RUN["record"], params, timeout=timeout, writes=True)
+
+        async def work(wire: Wire) -> None:
+            await wire.execute(ENTITY["create"], names)
+            await wire.execute(SYNC_RUN["record"], params)
+
+        await self._pool.transaction(work, timeout=timeout)
 
     async def _delete(
         self, entity_id: str, external_ids: list[str] | None, purge: bool, timeout: float | None

@@ -126,9 +126,16 @@ class Store(ABC):
 
     @abstractmethod
     async def _note_failure(
-        self, id: str, source: Source, words: str, status: str, timeout: float | None
+        self,
+        id: str,
+        name: str,
+        connection_id: str,
+        source: Source,
+        words: str,
+        status: str,
+        timeout: float,
     ) -> None:
-        """Write the run of a sync that failed."""
+        """Write the run of a sync that failed; the entity too, where that was its first."""
 
     @abstractmethod
     async def _record(self, entity_id: str, external_id: str, timeout: float | None) -> Record | None:

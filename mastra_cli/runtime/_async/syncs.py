@@ -43,8 +43,8 @@ class Syncs(Store):
         """Bring an entity up to date with its source, in one transaction, its checkpoint included.
 
         The entity is made when it is missing. `delete_missing=True` says that `records` is everything: what
-        is not in it is soft-deleted, unless that is suspiciously much (`MassDeletionRefused`). The error of a
-        run that fails carries its `run_id`.
+        is not in it is soft-deleted, unless that is suspiciously much (`MassDeletionRefused`). A run that
+        fails writes no record, but stands in `list_sync_runs`; its error carries its `run_id`.
         """
         id, mode_, timeout = pair(connection_id, name), checked_mode(mode), checked(timeout)
         for flag, value in (("delete_missing", delete_missing), ("allow_mass_delete", allow_mass_delete)):
@@ -60,8 +60,8 @@ class Syncs(Store):
             began=time.monotonic(),
         )
         try:
-            await drain(source.batch, records)
-            entity, counts = await self._sync(id, name, connection_id, source, timeout)
+            left = await drain(source.batch, records, timeout)
+            entity, counts = await self._sync(id, name, connection_id, source, left)
         except Exception as error:
             with suppress(AttributeError):
                 error.run_id = source.run_id  # pyright: ignore[reportAttributeAccessIssue]
@@ -70,7 +70,13 @@ class Syncs(Store):
                 left = _NOTE if timeout is None else timeout - (time.monotonic() - source.began)
                 with suppress(MastraError):
                     await self._note_failure(
-                        id, source, _words(error), _status(error), min(_NOTE, max(0.1, left))
+                        id,
+                        name,
+                        connection_id,
+                        source,
+                        _words(error),
+                        _status(error),
+                        min(_NOTE, max(0.1, left)),
                     )
             raise
         finally:

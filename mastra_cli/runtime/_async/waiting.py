@@ -79,6 +79,13 @@ async def within(
         return await work(*args, **kwargs)
 
 
+async def reading(
+    seconds: float | None, work: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """`work` that reads a caller's source, or `TimeoutError`; one that never awaits is not interrupted."""
+    return await within(seconds, work, *args, **kwargs)
+
+
 async def call(function: Callable[P, R | Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """What a caller's own function answers, be it sync (then run in a thread) or async."""
     asked: Any = function

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 
-from mastra_cli.errors import InvalidArgument, kind_of
+from mastra_cli.errors import DeadlineExceeded, InvalidArgument, kind_of
 from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime.batches import Batch
 from mastra_cli.runtime.models import Record, RecordInput
@@ -16,13 +17,32 @@ Records = waiting.Source[RecordInput | Record | Mapping[str, Any]]
 _SINGLE = (str, bytes, Mapping, RecordInput, Record)
 
 
-def drain(batch: Batch, records: Records) -> None:
-    """Take all records; the first error ends it."""
+def drain(batch: Batch, records: Records, timeout: float | None) -> float | None:
+    """Take all records; the first error ends it. What is left of the call's time, in seconds."""
     given: Any = records
     if isinstance(given, _SINGLE) or not waiting.is_iterable(given):
         raise InvalidArgument(
             f"records must be an iterable of records, and is {kind_of(records)}",
             hint="put a single record in a list",
         )
+    until = None if timeout is None else monotonic() + timeout
+    try:
+        waiting.reading(timeout, _take, batch, records, until)
+    except TimeoutError:
+        if until is None or monotonic() < until:
+            raise  # the source's own
+        raise _late() from None
+    return None if until is None else max(0.001, until - monotonic())
+
+
+def _take(batch: Batch, records: Records, until: float | None) -> None:
     for record in waiting.each(records):
+        if until is not None and monotonic() > until:
+            raise _late()
         batch.add(record)
+
+
+def _late() -> DeadlineExceeded:
+    return DeadlineExceeded(
+        "the call's time was up while its records were read", hint="give a longer timeout, or none"
+    )

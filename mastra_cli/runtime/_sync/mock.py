@@ -124,11 +124,18 @@ class SyncMockMastraEngine(SyncMastraEngine):
             return shelf.entity, counts
 
     def _note_failure(
-        self, id: str, source: Source, words: str, status: str, timeout: float | None
+        self,
+        id: str,
+        name: str,
+        connection_id: str,
+        source: Source,
+        words: str,
+        status: str,
+        timeout: float,
     ) -> None:
         with self._guard:
-            if shelf := self._shelf(id):
-                shelf.runs.append(_run(id, source, Counts(0, 0, 0, 0), status, words, datetime.now(UTC)))
+            shelf = self._shelves[id] = self._shelf(id) or new_shelf(id, name, connection_id)
+            shelf.runs.append(_run(id, source, Counts(0, 0, 0, 0), status, words, datetime.now(UTC)))
 
     def _delete(
         self, entity_id: str, external_ids: list[str] | None, purge: bool, timeout: float | None

@@ -201,10 +201,23 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
             return self._pool.transaction(work, timeout=clock)
 
     def _note_failure(
-        self, id: str, source: Source, words: str, status: str, timeout: float | None
+        self,
+        id: str,
+        name: str,
+        connection_id: str,
+        source: Source,
+        words: str,
+        status: str,
+        timeout: float,
     ) -> None:
+        names = {"id": id, "name": name, "connection_id": connection_id}
         params = _run_params(id, source, Counts(0, 0, 0, 0), status, words)
-        self._pool.rows(SYNC_RUN["record"], params, timeout=timeout, writes=True)
+
+        def work(wire: Wire) -> None:
+            wire.execute(ENTITY["create"], names)
+            wire.execute(SYNC_RUN["record"], params)
+
+        self._pool.transaction(work, timeout=timeout)
 
     def _delete(
         self, entity_id: str, external_ids: list[str] | None, purge: bool, timeout: float | None

@@ -39,8 +39,8 @@ class Records(Store):
         mode_, timeout = checked_mode(mode), checked(timeout)
         batch = Batch(on_error=on_error, few=self._few)
         try:
-            drain(batch, records)
-            counts = there(self._upsert(known(entity_id), batch, mode_, timeout), entity_id)
+            left = drain(batch, records, timeout)
+            counts = there(self._upsert(known(entity_id), batch, mode_, left), entity_id)
         finally:
             batch.close()
         return UpsertResult(**totals(batch, counts), rejections=batch.rejections)

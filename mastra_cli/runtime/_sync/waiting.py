@@ -92,6 +92,11 @@ def within(seconds: float | None, work: Callable[P, R], *args: P.args, **kwargs:
         return future.result()
 
 
+def reading(seconds: float | None, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """`work` that reads a caller's source: in this thread, which a cursor or a session may be bound to."""
+    return work(*args, **kwargs)
+
+
 def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """What a caller's own function answers; an async one is refused."""
     answer = function(*args, **kwargs)

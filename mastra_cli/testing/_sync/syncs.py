@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from mastra_cli.errors import (
+    DeadlineExceeded,
     InvalidArgument,
     InvalidCursor,
     MassDeletionRefused,
@@ -151,11 +154,40 @@ class SyncConformance(Conformance):
         assert (engine.get_entity_by_id(id=first.entity.id)).last_sync_id == "one"
         assert ids(engine.get_records_by_entity_name(**by)) == ["a"]
 
-    def test_a_sync_that_fails_makes_no_entity(self, engine: SyncMastraEngine, connection_id: str) -> None:
+    def test_a_first_sync_that_fails_stands_in_the_runs(
+        self, engine: SyncMastraEngine, connection_id: str
+    ) -> None:
         with pytest.raises(RecordRejected) as error:
-            engine.sync_records(name=NAME, connection_id=connection_id, records=["x"])  # pyright: ignore[reportArgumentType]
-        assert error.value.run_id
-        assert engine.get_entity(name=NAME, connection_id=connection_id) is None
+            engine.sync_records(
+                name=NAME,
+                connection_id=connection_id,
+                records=[{"external_id": "1", "data": {}}, "x"],  # pyright: ignore[reportArgumentType]
+            )
+        entity = engine.get_entity(name=NAME, connection_id=connection_id)
+        assert entity is not None
+        [run] = engine.list_sync_runs(entity_id=entity.id)
+        assert run.id == error.value.run_id
+        assert (run.status, run.created, run.received) == ("failed", 0, 2)
+        assert run.error is not None
+        assert run.error.startswith("RecordRejected: ")
+        assert engine.get_records_by_entity_id(entity_id=entity.id) == []
+
+    def test_the_time_of_a_call_holds_while_its_source_is_read(
+        self, engine: SyncMastraEngine, connection_id: str
+    ) -> None:
+        def slow() -> Iterator[dict[str, Any]]:
+            for number in range(100):
+                time.sleep(0.02)
+                yield {"external_id": str(number), "data": {}}
+
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="while its records were read"):
+            engine.sync_records(name=NAME, connection_id=connection_id, records=slow(), timeout=0.2)
+        assert time.monotonic() - began < 1.5
+        [entity] = (engine.list_entities(connection_id=connection_id)).items
+        with pytest.raises(DeadlineExceeded):
+            engine.upsert_records(entity_id=entity.id, records=slow(), timeout=0.2)
+        assert engine.get_records_by_entity_id(entity_id=entity.id) == []
 
     @pytest.mark.parametrize("argument", [{"delete_missing": 1}, {"allow_mass_delete": "no"}, {"mode": "x"}])
     def test_a_sync_is_told_in_words_that_it_knows(
