@@ -8,16 +8,28 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime.identity import checked, objection
-from mastra_cli.runtime.models_memory import ExportedResource, Message, Thread, WorkingMemory
+from mastra_cli.runtime.models_memory import ExportedResource, Message, Thread, ToolResult, WorkingMemory
 from mastra_cli.runtime.parts import Part, check_json, is_parts, json_text, parts_of, search_text, with_parts
 from mastra_cli.runtime.tokens import count_tokens
 from mastra_cli.runtime.tool_args import hash_tool_args
 
-__all__ = ["MAX_TTL", "TOOL_TTL", "Batch", "export_of", "message_of", "metadata_text", "new_id", "thread_of"]
+__all__ = [
+    "MAX_TTL",
+    "TOOL_TTL",
+    "Batch",
+    "export_of",
+    "message_of",
+    "metadata_text",
+    "new_id",
+    "thread_of",
+    "tool_result_of",
+    "working_memory_of",
+]
 
 # A tsvector holds 1 MB: this much text always fits.
 MAX_SEARCHED = 100_000
@@ -36,18 +48,32 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def in_utc(at: datetime) -> datetime:
+    """A time of the server's, which comes in the server's zone, in UTC."""
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
 def thread_of(row: Sequence[Any]) -> Thread:
     id, resource_id, title, metadata, created_at, updated_at = row
-    return Thread(
-        id, resource_id, title, None if metadata is None else json.loads(metadata), created_at, updated_at
-    )
+    kept = None if metadata is None else json.loads(metadata)
+    return Thread(id, resource_id, title, kept, in_utc(created_at), in_utc(updated_at))
+
+
+def tool_result_of(row: Sequence[Any]) -> ToolResult:
+    value, created_at, expires_at = row
+    return ToolResult(json.loads(value), in_utc(created_at), in_utc(expires_at))
+
+
+def working_memory_of(row: Sequence[Any]) -> WorkingMemory:
+    value, version, updated_at = row
+    return WorkingMemory(json.loads(value), version, in_utc(updated_at))
 
 
 def message_of(row: Sequence[Any]) -> Message:
     """The message of a row whose first nine columns are those of `message.sql`."""
     id, thread_id, seq, role, type, content, tool_fields, tokens, created_at = row[:9]
     message = Message(
-        id, thread_id, seq, role, type, json.loads(content), tokens=tokens, created_at=created_at
+        id, thread_id, seq, role, type, json.loads(content), tokens=tokens, created_at=in_utc(created_at)
     )
     if tool_fields is not None:
         return replace(message, **json.loads(tool_fields))
@@ -68,10 +94,10 @@ def export_of(resource_id: str, rows: Iterable[Sequence[Any]]) -> ExportedResour
         elif kind == "message":
             messages.append(message_of((second, first, seq, third, fourth, fifth, sixth, number, at)))
         elif kind == "working_memory":
-            kept[first or None] = WorkingMemory(json.loads(fifth), number, at)
+            kept[first or None] = working_memory_of((fifth, number, at))
         else:
             said = {"thread_id": first, "tool_name": second, "args_hash": third, "value": json.loads(fifth)}
-            results.append({**said, "created_at": at, "expires_at": then})
+            results.append({**said, "created_at": in_utc(at), "expires_at": in_utc(then)})
     counts = {
         "threads": len(threads),
         "messages": len(messages),
@@ -165,7 +191,7 @@ class Batch:
         return [
             Message(
                 m.id, m.thread_id, row[0], m.role, m.type, m.content, m.tool_call_ids, m.tool_call_args,
-                m.tool_names, m.tokens, row[1],
+                m.tool_names, m.tokens, in_utc(row[1]),
             )
             for m, row in zip(self.messages, rows, strict=True)
         ]  # fmt: skip

@@ -1,7 +1,7 @@
 # Generated from the _async twin by `nox -s sync`: edit that one.
 """Threads of the memory, and what belongs to a resource as a whole."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import psycopg
 import pytest
@@ -138,6 +138,39 @@ def test_a_resource_is_exported_and_deleted_whole_with_counts(memory, me) -> Non
     assert (memory.export_resource(resource_id=me)).counts == dict.fromkeys(export.counts, 0)
     assert len((memory.get_messages(thread_id=other.id)).messages) == 2
     assert memory.delete_resource(resource_id=me) == DeletedResource(0, 0, 0, 0)
+
+
+def test_every_time_is_in_utc_whatever_the_servers_zone(shared_database: str, me) -> None:
+    zone = (
+        f"{shared_database}{'&' if '?' in shared_database else '?'}options=-c%20TimeZone%3DAmerica/New_York"
+    )
+    given = datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=9)))
+    with SyncPgMemory(connection_string=zone) as memory:
+        made = memory.create_thread(resource_id=me)
+        saved = memory.save_messages(
+            thread_id=made.id,
+            messages=[
+                {"role": "user", "content": "a"},
+                {"id": "b", "role": "user", "content": "b", "createdAt": given},
+            ],
+        )
+        added = memory.add_message(thread_id=made.id, content="c", role="user")
+        page = memory.get_messages(thread_id=made.id)
+        result = memory.save_tool_result(thread_id=made.id, tool_name="t", tool_args={}, value=1)
+        mind = memory.update_working_memory(resource_id=me, value=1)
+        export = memory.export_resource(resource_id=me)
+        assert [m.created_at for m in page.messages] == [m.created_at for m in (*saved, added)]
+        assert saved[1].created_at == given
+        times = [
+            *(at for t in (made, *export.threads) for at in (t.created_at, t.updated_at)),
+            *(m.created_at for m in (*saved, added, *page.messages, *export.messages)),
+            *(at for at in (result.created_at, result.expires_at)),
+            *(at for r in export.tool_results for at in (r["created_at"], r["expires_at"])),
+            *(each.updated_at for each in (mind, *export.working_memory.values())),
+        ]
+        assert len(times) == 19
+        assert {at.tzinfo for at in times} == {UTC}
+        assert all(m["createdAt"].endswith("+00:00") for m in page.ui_messages)
 
 
 def test_whole_threads_are_pruned_by_their_last_update(database: str) -> None:

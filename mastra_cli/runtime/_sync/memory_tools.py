@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from mastra_cli.errors import Conflict, InvalidArgument
 from mastra_cli.runtime._sync.memory_threads import Threads, no_thread
 from mastra_cli.runtime.identity import checked
-from mastra_cli.runtime.message_rows import MAX_TTL, TOOL_TTL
+from mastra_cli.runtime.message_rows import MAX_TTL, TOOL_TTL, tool_result_of, working_memory_of
 from mastra_cli.runtime.models_memory import ToolResult, WorkingMemory
 from mastra_cli.runtime.parts import dump_json
 from mastra_cli.runtime.selection import whole
@@ -75,7 +74,7 @@ class Tools(Threads):
         row = self._pool.row(TOOL_RESULT["save"], params, timeout=self._clock(timeout), writes=True)
         if row is None:
             raise no_thread(thread_id)
-        return ToolResult(json.loads(row[0]), *row[1:])
+        return tool_result_of(row)
 
     def get_working_memory(
         self, *, resource_id: str, thread_id: str | None = None, timeout: float | None = None
@@ -83,7 +82,7 @@ class Tools(Threads):
         """What is kept in mind of the resource, or of one thread of it."""
         params = {"resource_id": checked(resource_id, "resource_id"), "thread_id": _thread_or_all(thread_id)}
         row = self._pool.row(WORKING_MEMORY["get"], params, timeout=self._clock(timeout))
-        return WorkingMemory(json.loads(row[0]), *row[1:]) if row else None
+        return working_memory_of(row) if row else None
 
     def update_working_memory(
         self,
@@ -113,7 +112,7 @@ class Tools(Threads):
         # A transaction, for its COMMIT can be asked for: repeated, it would not find the version it expects.
         def work(wire: Wire) -> WorkingMemory | None:
             row = (wire.execute(WORKING_MEMORY["update"], params)).fetchone()
-            return WorkingMemory(json.loads(row[0]), *row[1:]) if row else None
+            return working_memory_of(row) if row else None
 
         updated = self._pool.transaction(work, timeout=clock)
         if updated is None:
@@ -130,11 +129,11 @@ class Tools(Threads):
             "args_hash": digest,
         }
         row = self._pool.row(TOOL_RESULT["get"], params, timeout=clock)
-        return ToolResult(json.loads(row[0]), *row[1:]) if row else None
+        return tool_result_of(row) if row else None
 
     def _in_mind(self, thread_id: str, clock: Clock) -> WorkingMemory | None:
         row = self._pool.row(WORKING_MEMORY["of_thread"], {"thread_id": thread_id}, timeout=clock)
-        return WorkingMemory(json.loads(row[0]), *row[1:]) if row else None
+        return working_memory_of(row) if row else None
 
 
 def _thread_or_all(thread_id: str | None) -> str:
