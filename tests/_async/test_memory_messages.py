@@ -434,8 +434,15 @@ async def test_an_id_in_several_threads_is_deleted_only_where_it_is_said(memory,
     assert len(await stored(memory, thread)) == len(await stored(memory, other)) == 2
     assert await memory.delete_message(message_id=id, thread_id=other) == 1
     assert await memory.delete_message(message_id=id) == 1
-    with pytest.raises(InvalidArgument, match="message_ids must be a list of ids, and is a str"):
-        await memory.delete_messages(message_ids="abc")
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind"), [("abc", "a str"), (b"a", "a bytes"), (5, "an int"), (None, "None")]
+)
+async def test_ids_to_delete_are_a_list(memory, ids, kind) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.delete_messages(message_ids=ids)
+    assert raised.value.message == f"message_ids must be a list of ids, and is {kind}"
 
 
 async def test_no_input_becomes_sql(memory, me) -> None:

@@ -15,6 +15,7 @@ from mastra_cli.errors import (
     MastraError,
     NotFound,
     OutcomeUnknown,
+    kind_of,
 )
 from mastra_cli.runtime import formats, formats_ui
 from mastra_cli.runtime._sync.memory_recall import Recall
@@ -136,9 +137,9 @@ class Conversations(Recall):
         self, *, message_ids: Iterable[str], thread_id: str | None = None, timeout: float | None = None
     ) -> int:
         """Delete messages, all or none; how many were deleted. See `delete_message`."""
-        clock = self._clock(timeout)
-        if isinstance(message_ids, str):
-            raise InvalidArgument("message_ids must be a list of ids, and is a str")
+        clock = self._clock(timeout, bulk=True)
+        if isinstance(message_ids, str | bytes) or not isinstance(message_ids, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgument(f"message_ids must be a list of ids, and is {kind_of(message_ids)}")
         ids = [checked(id, "the id of a message") for id in message_ids]
         threads = [checked(thread_id, "thread_id")] * len(ids) if thread_id is not None else []
 
