@@ -78,15 +78,14 @@ def rounds_of(
     return outcomes
 
 
-async def rounds_async(contenders: Mapping[str, Callable[[], Awaitable[object]]], count: int) -> Outcome:
-    """As `rounds`, on one loop, of ours and the ceiling; the seconds are measured here."""
+async def rounds_async(contenders: Mapping[str, Callable[[], Awaitable[float]]], count: int) -> Outcome:
+    """As `rounds`, on one loop, of ours and the ceiling."""
     outcome = Outcome({name: Figure([]) for name in contenders})
     for number in range(count + 1):
-        for name, work in contenders.items():
-            began = time.perf_counter()
-            await work()
+        for name, contender in contenders.items():
+            seconds = await contender()
             if number:
-                outcome.figures[name].rounds.append(time.perf_counter() - began)
+                outcome.figures[name].rounds.append(seconds)
     return outcome
 
 
@@ -95,3 +94,27 @@ def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def each(work: Callable[[], object], calls: int) -> Contender:
+    """A contender of one call, which takes the mean of so many."""
+
+    def contender() -> float:
+        began = time.perf_counter()
+        for _ in range(calls):
+            work()
+        return (time.perf_counter() - began) / calls
+
+    return contender
+
+
+def each_async(work: Callable[[], Awaitable[object]], calls: int) -> Callable[[], Awaitable[float]]:
+    """The same for `rounds_async`."""
+
+    async def contender() -> float:
+        began = time.perf_counter()
+        for _ in range(calls):
+            await work()
+        return (time.perf_counter() - began) / calls
+
+    return contender

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
 from mastra_cli import PgMemory, SyncPgMemory
-from mastra_cli.local import migrations
 from mastra_cli.runtime.message_rows import message_of
+from tests.bench import plans
+from tests.bench.conftest import Place
+from tests.bench.measuring import Contender, Figure, Outcome, each, each_async, rounds, rounds_async
+from tests.bench.peer import Peer, PeerFailed
+from tests.bench.results import Row
+from tests.bench.workload import TEXT
 from tests.postgres.test_memory_plans import FILL
-from tests.servers import Server
 
-TEXT = "The quick brown fox jumps over the lazy dog, and then it does so again. " * 3
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
+
+ROUNDS = 7
 ONE = """
 WITH t AS (
     UPDATE mastra.thread SET last_seq = last_seq + 1, message_count = message_count + 1, token_count = token_count + 10,
@@ -43,122 +48,244 @@ LAST = """
 SELECT id, thread_id, seq, role, type, content::text, tool_fields::text, tokens, created_at
 FROM mastra.message WHERE thread_id = %s ORDER BY seq DESC LIMIT %s
 """
-SIZES = {"100": 100, "10,000": 10_000, "1,000,000": 1_000_000}
+PAGE = """
+SELECT id, thread_id, seq, role, type, content::text, tool_fields::text, tokens, created_at
+FROM mastra.message
+WHERE thread_id = %s AND seq > (SELECT seq FROM mastra.message WHERE thread_id = %s AND id = %s) ORDER BY seq LIMIT 51
+"""
+SIZES = (100, 10_000, 1_000_000)
+# A checkpoint holds the whole conversation: of a million it would be a value of some hundred megabytes.
+SAVER_MOST = 100_000
 
 
-def measure(contenders: dict[str, Callable[[], Any]], rounds: int, calls: int) -> dict[str, float]:
-    """Milliseconds a call, the median of interleaved rounds."""
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        for name, call in contenders.items():
-            began = time.perf_counter()
-            for _ in range(calls):
-                call()
-            if number:  # the first round warms up
-                times[name].append((time.perf_counter() - began) * 1000 / calls)
-    return {name: statistics.median(found) for name, found in times.items()}
+class Threads:
+    """One database, in which ours and the ceiling write and read the same tables, each its own threads."""
 
+    def __init__(self, url: str, sizes: list[int]) -> None:
+        self.url, self.sizes = url, sizes
+        self.raw = psycopg.connect(url, autocommit=True)
+        for size in sizes:
+            self.raw.execute(FILL, {"id": str(size), "n": size})
+        self.raw.execute("VACUUM ANALYZE mastra.message")
+        self.raw.execute("VACUUM ANALYZE mastra.thread")
+        self.memory = SyncPgMemory(connection_string=url)
+        for thread in ("ours", "ceiling", "ours async", "ceiling async"):
+            self.memory.create_thread(resource_id="r", thread_id=thread)
 
-def row(operation: str, found: dict[str, float]) -> None:
-    ours, ceiling, both = found["ours"], found["ceiling"], found["async"] / found["async ceiling"]
-    print(
-        f"| {operation} | {ours:.2f} | {ceiling:.2f} | {ceiling / ours:.2f} | {found['async']:.2f} |"
-        f" {found['async ceiling']:.2f} | {1 / both:.2f} |"
-    )
+    def rows(self, statement: str, params: list[Any]) -> list[Any]:
+        return self.raw.execute(statement.encode(), params, binary=True, prepare=True).fetchall()
+
+    def close(self) -> None:
+        self.memory.close()
+        self.raw.close()
 
 
 @pytest.fixture
-def durable() -> Iterator[str]:
-    """A migrated database on a server that keeps what it has said it has, as one in production does."""
-    server = Server(settings=dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "on"))
-    migrations.migrate(server.url())
-    yield server.url()
-    server.close()
+def threads(place: Place, sized: Callable[[int], int]) -> Iterator[Threads]:
+    threads = Threads(place.database("memory"), [100, *(sized(size) for size in SIZES[1:])])
+    yield threads
+    threads.close()
+    place.drop("memory")
 
 
-@pytest.mark.bench
-def test_the_memory_against_hand_written_psycopg(durable: str) -> None:
-    database = durable
-    admin = psycopg.connect(database, autocommit=True)
-    for name, size in SIZES.items():
-        admin.execute(FILL, {"id": name, "n": size})
-    admin.execute("VACUUM ANALYZE mastra.message")
-    admin.execute("VACUUM ANALYZE mastra.thread")
-    loop = asyncio.new_event_loop()
-    run = loop.run_until_complete
-    memory = SyncPgMemory(connection_string=database)
-    aside = PgMemory(connection_string=database)
-    plain = psycopg.connect(database, autocommit=True)
-    plain_aside = run(psycopg.AsyncConnection.connect(database, autocommit=True))
-    batch = [{"role": "user", "content": TEXT}] * 100
+def messages(rows: list[Any]) -> list[Any]:
+    return [message_of(row) for row in rows]
+
+
+def fitting(rows: list[Any]) -> list[Any]:
+    """How many fit is known when they are there: a block is read, and cut."""
+    found, left = [], 400
+    for row in rows:
+        left -= row[7]
+        if left < 0:
+            break
+        found.append(message_of(row))
+    return found[::-1]
+
+
+def saved_by_hand(thread: str, size: int) -> tuple[str, list[Any]]:
     text = json.dumps(TEXT)
-    for thread in ("a", "b", "c", "d"):
-        memory.create_thread(resource_id="r", thread_id=f"new-{thread}")
+    if size == 1:
+        return ONE, [thread, str(uuid.uuid4()), text, TEXT]
+    return MANY, [thread, [str(uuid.uuid4()) for _ in range(size)], [text] * size, [TEXT] * size]
 
-    def ids() -> list[str]:
-        return [str(uuid.uuid4()) for _ in range(100)]
 
-    async def ask(statement: str, params: list[Any]) -> list[Any]:
-        return await (await plain_aside.execute(statement, params, binary=True)).fetchall()
+# What is read of a thread: by ours, and by hand.
+READS: dict[
+    str, tuple[Callable[[Any, str], Any], Callable[[str], tuple[str, list[Any]]], Callable[[list[Any]], Any]]
+] = {
+    "last 20": (
+        lambda memory, thread: memory.get_messages(thread_id=thread, last=20),
+        lambda thread: (LAST, [thread, 20]),
+        messages,
+    ),
+    "window of 400 tokens": (
+        lambda memory, thread: memory.get_context_window(thread_id=thread, max_tokens=400),
+        lambda thread: (LAST, [thread, 128]),
+        fitting,
+    ),
+}
 
-    def sync(statement: str, params: list[Any]) -> list[Any]:
-        return plain.execute(statement, params, binary=True).fetchall()
 
-    def messages(rows: list[Any]) -> list[Any]:
-        return [message_of(each) for each in rows]
-
-    def fitting(rows: list[Any]) -> list[Any]:
-        """How many fit is known when they are there: a block is read, and cut."""
-        found, left = [], 400
-        for each in rows:
-            left -= each[7]
-            if left < 0:
-                break
-            found.append(message_of(each))
-        return found[::-1]
-
-    print(
-        "\n| operation | ours, ms | ceiling, ms | ratio | async, ms | its ceiling, ms | ratio |\n|---|---|---|---|---|---|---|"
+def page_at(thread: str, place: int) -> tuple[Any, Any, Any]:
+    anchor = f"{thread}-{place}"
+    return (
+        lambda memory, thread: memory.get_messages(thread_id=thread, after=anchor, limit=50),
+        lambda thread: (PAGE, [thread, thread, anchor]),
+        messages,
     )
-    one = {
-        "ours": lambda: memory.save_messages(thread_id="new-a", messages=batch[:1]),
-        "ceiling": lambda: sync(ONE, ["new-b", str(uuid.uuid4()), text, TEXT]),
-        "async": lambda: run(aside.save_messages(thread_id="new-c", messages=batch[:1])),
-        "async ceiling": lambda: run(ask(ONE, ["new-d", str(uuid.uuid4()), text, TEXT])),
-    }
-    row("save_messages, 1", measure(one, 9, 100))
-    many = {
-        "ours": lambda: memory.save_messages(thread_id="new-a", messages=batch),
-        "ceiling": lambda: sync(MANY, ["new-b", ids(), [text] * 100, [TEXT] * 100]),
-        "async": lambda: run(aside.save_messages(thread_id="new-c", messages=batch)),
-        "async ceiling": lambda: run(ask(MANY, ["new-d", ids(), [text] * 100, [TEXT] * 100])),
-    }
-    row("save_messages, 100", measure(many, 9, 20))
-    flat: dict[str, list[float]] = {"last 20": [], "window": []}
-    for size in SIZES:
-        last = {
-            "ours": lambda size=size: memory.get_messages(thread_id=size, last=20),
-            "ceiling": lambda size=size: messages(sync(LAST, [size, 20])),
-            "async": lambda size=size: run(aside.get_messages(thread_id=size, last=20)),
-            "async ceiling": lambda size=size: messages(run(ask(LAST, [size, 20]))),
+
+
+def test_memory(threads: Threads, peers: Callable[[str], Peer], keep: Callable[[Row], None]) -> None:
+    failed: dict[str, str] = {}
+    opened = {"@mastra/pg": {"threads": ["peer"]}, "langgraph": {}}
+    for name, said in opened.items():
+        try:
+            peers(name).ask("open", **said)
+        except PeerFailed as reason:
+            failed[name] = str(reason)
+    saving(threads, peers, keep, failed)
+    for what, read in READS.items():
+        reading(
+            threads, peers, keep, what, [read] * len(threads.sizes), [str(size) for size in threads.sizes]
+        )
+    longest = threads.sizes[-1]
+    places = [longest // 100, longest * 9 // 10]
+    reads = [page_at(str(longest), place) for place in places]
+    reading(threads, peers, keep, "page of 50", reads, [str(longest)] * 2, places)
+
+
+def saving(
+    threads: Threads, peers: Callable[[str], Peer], keep: Callable[[Row], None], failed: dict[str, str]
+) -> None:
+    for size, calls, goal in ((1, 100, ">= 0.7"), (100, 20, ">= 0.8")):
+        batch = [{"role": "user", "content": TEXT}] * size
+        contenders: dict[str, Contender] = {
+            "ours": each(lambda b=batch: threads.memory.save_messages(thread_id="ours", messages=b), calls),
+            "ceiling": each(lambda n=size: threads.rows(*saved_by_hand("ceiling", n)), calls),
         }
-        found = measure(last, 9, 100)
-        row(f"last 20 of {size}", found)
-        flat["last 20"].append(found["ours"])
-        window = {
-            "ours": lambda size=size: memory.get_context_window(thread_id=size, max_tokens=400),
-            "ceiling": lambda size=size: fitting(sync(LAST, [size, 128])),
-            "async": lambda size=size: run(aside.get_context_window(thread_id=size, max_tokens=400)),
-            "async ceiling": lambda size=size: fitting(run(ask(LAST, [size, 128]))),
+        for name in ("@mastra/pg", "langgraph"):
+            if name not in failed:
+                contenders[name] = peers(name).each("save", calls, thread="peer", text=TEXT, size=size)
+        outcome = rounds(contenders, ROUNDS)
+        outcome.missing |= failed
+        title = f"save_messages, {size} at a time"
+        keep(Row("Memory", f"{title}, sync", "/s", size, goal).add(outcome))
+        found = asyncio.run(saving_async(threads, batch, calls))
+        keep(Row("Memory", f"{title}, async", "/s", size, goal).add(found))
+
+
+async def saving_async(threads: Threads, batch: list[Any], calls: int) -> Outcome:
+    raw = await psycopg.AsyncConnection.connect(threads.url, autocommit=True)
+    async with PgMemory(connection_string=threads.url) as memory, raw:
+
+        async def by_hand() -> None:
+            statement, params = saved_by_hand("ceiling async", len(batch))
+            cursor = await raw.execute(statement.encode(), params, binary=True, prepare=True)
+            await cursor.fetchall()
+
+        def ours() -> Awaitable[Any]:
+            return memory.save_messages(thread_id="ours async", messages=batch)
+
+        return await rounds_async(
+            {"ours": each_async(ours, calls), "ceiling": each_async(by_hand, calls)}, ROUNDS
+        )
+
+
+def reading(
+    threads: Threads,
+    peers: Callable[[str], Peer],
+    keep: Callable[[Row], None],
+    what: str,
+    reads: list[Any],
+    names: list[str],
+    places: list[int] | None = None,
+) -> None:
+    """A read in threads of every size, or at two places of one; then whether its cost stays the same."""
+    costs: dict[str, list[float]] = {}
+    titles = [f"{what} of {int(name):,} messages" for name in names]
+    if places is not None:
+        titles = [f"{what} at {part} of {int(names[0]):,} messages" for part in ("1 %", "90 %")]
+    for number, (title, name, (ours, by_hand, made)) in enumerate(zip(titles, names, reads, strict=True)):
+        count = len(ours(threads.memory, name))
+        assert count, "there is nothing to read"
+        contenders: dict[str, Contender] = {
+            "ours": each(partial(ours, threads.memory, name), 100),
+            "ceiling": each(lambda h=by_hand, m=made, n=name: m(threads.rows(*h(n))), 100),
         }
-        found = measure(window, 9, 100)
-        row(f"window of 40 in {size}", found)
-        flat["window"].append(found["ours"])
-    for name, times in flat.items():
-        print(f"{name}: the slowest is {max(times) / min(times):.2f} times the fastest")
-    run(aside.close())
-    run(plain_aside.close())
-    loop.close()
-    memory.close()
-    plain.close()
-    admin.close()
+        prepared, missing = readers(peers, name, what, None if places is None else places[number])
+        outcome = rounds({**contenders, **prepared}, ROUNDS, budget=20)
+        outcome.missing |= missing
+        row = Row("Memory", f"{title}, sync", "ms", 1, "<= 2 x").add(outcome)
+        row.evidence = plans.evidence(threads.url, partial(ours, threads.memory, name))
+        keep(row)
+        row = Row("Memory", f"{title}, async", "ms", 1, "<= 2 x")
+        keep(row.add(asyncio.run(reading_async(threads.url, name, (ours, by_hand, made)))))
+        for who, figure in [*outcome.figures.items(), *((f"{w} async", f) for w, f in row.figures.items())]:
+            costs.setdefault(who, []).append(figure.middle)
+    for kind, suffix in (("sync", ""), ("async", " async")):
+        flat = Row(
+            "Memory",
+            f"{what}: the dearest of these against the cheapest, {kind}",
+            "x",
+            1,
+            "<= 1.5",
+            absolute=True,
+        )
+        for who, found in costs.items():
+            if who.endswith(" async") == bool(suffix) and len(found) > 1:
+                flat.figures[who.removesuffix(" async")] = Figure([max(found) / min(found)])
+        keep(flat)
+
+
+async def reading_async(url: str, name: str, read: tuple[Any, Any, Any]) -> Outcome:
+    ours, by_hand, made = read
+    raw = await psycopg.AsyncConnection.connect(url, autocommit=True)
+    async with PgMemory(connection_string=url) as memory, raw:
+
+        async def hand() -> Any:
+            statement, params = by_hand(name)
+            cursor = await raw.execute(statement.encode(), params, binary=True, prepare=True)
+            return made(await cursor.fetchall())
+
+        pair = {"ours": each_async(lambda: ours(memory, name), 100), "ceiling": each_async(hand, 100)}
+        return await rounds_async(pair, ROUNDS)
+
+
+_filled: set[tuple[str, str]] = set()
+
+
+def readers(
+    peers: Callable[[str], Peer], name: str, what: str, place: int | None
+) -> tuple[dict[str, Contender], dict[str, str]]:
+    """The peers that can do this read, their threads filled once; and the reasons of the others."""
+    size = 50 if place is not None else 20
+    found: dict[str, Contender] = {}
+    missing: dict[str, str] = {}
+    if what.startswith("window"):
+        return found, {
+            "@mastra/pg": "windows by tokens are made above its store, from the last messages",
+            "langgraph": "has no windows: a conversation is loaded whole, and trimmed",
+        }
+    try:
+        if ("@mastra/pg", name) not in _filled:
+            peers("@mastra/pg").ask("fill", thread=name, count=int(name), text=TEXT)
+            _filled.add(("@mastra/pg", name))
+        found["@mastra/pg"] = peers("@mastra/pg").each(
+            "list", 10, thread=name, page=(place or 0) // size, size=size, newest=place is None
+        )
+    except PeerFailed as reason:
+        missing["@mastra/pg"] = str(reason)
+    if place is not None:
+        missing["langgraph"] = "a checkpoint has no pages"
+    elif int(name) > SAVER_MOST:
+        missing["langgraph"] = f"a checkpoint is one value: not tried beyond {SAVER_MOST:,} messages"
+    else:
+        try:
+            if ("langgraph", name) not in _filled:
+                peers("langgraph").ask("checkpoint", thread=name, count=int(name), text=TEXT)
+                _filled.add(("langgraph", name))
+            found["langgraph"] = peers("langgraph").each("last", 3, thread=name, size=size)
+        except PeerFailed as reason:
+            missing["langgraph"] = str(reason)
+    return found, missing

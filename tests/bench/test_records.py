@@ -13,7 +13,17 @@ import pytest
 from mastra_cli import PostgresEngine, QueryOptions, SyncPostgresEngine
 from tests.bench import plans, workload
 from tests.bench.conftest import Place
-from tests.bench.measuring import Contender, Figure, Outcome, rounds, rounds_async, rounds_of, timed
+from tests.bench.measuring import (
+    Contender,
+    Figure,
+    Outcome,
+    each,
+    each_async,
+    rounds,
+    rounds_async,
+    rounds_of,
+    timed,
+)
 from tests.bench.peer import Peer
 from tests.bench.results import Row
 
@@ -192,27 +202,21 @@ def one_by_one(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row],
     keep(Row("Records", "upsert_records, one at a time, sync", "/s", len(few), ">= 0.7").add(outcome))
 
     async def both() -> Outcome:
-        async with PostgresEngine(url=table.url) as engine:
-            raw = await psycopg.AsyncConnection.connect(table.url, autocommit=True)
+        raw = await psycopg.AsyncConnection.connect(table.url, autocommit=True)
+        async with PostgresEngine(url=table.url) as engine, raw:
 
             async def ours() -> None:
-                for row in few:
-                    one = {**row, "external_id": f"one{next(turns)}"}
-                    await engine.upsert_records(entity_id=table.entity_id, records=[one])
+                one = {**few[0], "external_id": f"one{next(turns)}"}
+                await engine.upsert_records(entity_id=table.entity_id, records=[one])
 
             async def by_hand() -> None:
-                for row in few:
-                    key = f"one{next(turns)}"
-                    await raw.execute(ONE, [key, key, json.dumps(row["data"])])
+                key = f"one{next(turns)}"
+                await raw.execute(ONE, [key, key, json.dumps(few[0]["data"])])
 
-            async with raw:
-                return await rounds_async({"ours": ours, "ceiling": by_hand}, ROUNDS)
+            pair = {"ours": each_async(ours, len(few)), "ceiling": each_async(by_hand, len(few))}
+            return await rounds_async(pair, ROUNDS)
 
-    keep(
-        Row("Records", "upsert_records, one at a time, async", "/s", len(few), ">= 0.7").add(
-            asyncio.run(both())
-        )
-    )
+    keep(Row("Records", "upsert_records, one at a time, async", "/s", 1, ">= 0.7").add(asyncio.run(both())))
 
 
 def queries(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], None]) -> None:
@@ -220,7 +224,7 @@ def queries(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], No
         filters={"status": "active"}, sort={"field": "score", "direction": "DESC"}, limit=50
     )
     table.raw.execute("VACUUM ANALYZE mastra.records, ceiling.records")
-    fits = min(50, table.count // 4)
+    fits = 50
 
     def ask() -> None:
         found = table.engine.get_records(entity_name="bench", connection_id="c", options=options)
@@ -238,37 +242,33 @@ def queries(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], No
             table.raw.execute("ANALYZE ceiling.records")
         else:
             table.engine.index_field(entity_id=table.entity_id, field="score")
-        repeat = lambda work, n=calls: timed(lambda: [work() for _ in range(n)])  # noqa: E731
-        contenders: dict[str, Contender] = {"ours": lambda: repeat(ask), "ceiling": lambda: repeat(by_hand)}
-        contenders["@mastra/engine"] = peers("@mastra/engine").contender(
-            "query", calls=5, filtered=True, limit=fits, offset=0
-        )
+        contenders: dict[str, Contender] = {
+            "ours": each(ask, calls),
+            "ceiling": each(by_hand, calls),
+            "@mastra/engine": peers("@mastra/engine").each("query", 5, filtered=True, limit=50, offset=0),
+        }
         outcome = rounds(contenders, QUERY_ROUNDS)
-        if "@mastra/engine" in outcome.figures:
-            # Fewer calls a round than the others: as long as theirs.
-            figure = outcome.figures["@mastra/engine"]
-            figure.rounds = [each * calls / 5 for each in figure.rounds]
         outcome.missing |= NO_QUERY
-        # What the goals are measured by is the indexed query, with and without our index.
-        row = Row("Records", f"{title}, sync", "/s", calls, goal).add(outcome)
+        # What both goals are measured by is the indexed query: ours without its index, and with it.
+        row = Row("Records", f"{title}, sync", "/s", 1, goal).add(outcome)
         row.evidence = plans.evidence(table.url, ask)
         keep(row)
+        found = asyncio.run(queries_async(table, options, calls))
+        keep(Row("Records", f"{title}, async", "/s", 1, goal).add(found))
 
-        async def both(calls: int = calls) -> Outcome:
-            raw = await psycopg.AsyncConnection.connect(table.url, autocommit=True)
-            async with PostgresEngine(url=table.url) as engine, raw:
 
-                async def ours() -> None:
-                    for _ in range(calls):
-                        await engine.get_records(entity_name="bench", connection_id="c", options=options)
+async def queries_async(table: Table, options: QueryOptions, calls: int) -> Outcome:
+    raw = await psycopg.AsyncConnection.connect(table.url, autocommit=True)
+    async with PostgresEngine(url=table.url) as engine, raw:
 
-                async def by_hand() -> None:
-                    for _ in range(calls):
-                        await (await raw.execute(QUERY)).fetchall()
+        async def ours() -> None:
+            await engine.get_records(entity_name="bench", connection_id="c", options=options)
 
-                return await rounds_async({"ours": ours, "ceiling": by_hand}, QUERY_ROUNDS)
+        async def by_hand() -> None:
+            await (await raw.execute(QUERY)).fetchall()
 
-        keep(Row("Records", f"{title}, async", "/s", calls, goal).add(asyncio.run(both())))
+        pair = {"ours": each_async(ours, calls), "ceiling": each_async(by_hand, calls)}
+        return await rounds_async(pair, QUERY_ROUNDS)
 
 
 def pages(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], None]) -> None:
@@ -294,25 +294,16 @@ def pages(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row], None
         def by_hand(key: Any = key) -> None:
             table.raw.execute(PAGE, key, binary=True, prepare=True).fetchall()
 
-        calls, few = 50, 3
         contenders: dict[str, Contender] = {
-            "ours": lambda ours=ours: timed(lambda: [ours() for _ in range(calls)]),
-            "ceiling": lambda hand=by_hand: timed(lambda: [hand() for _ in range(calls)]),
-            "@mastra/engine": lambda at=at: (
-                peers("@mastra/engine").ask("query", calls=few, filtered=False, limit=50, offset=at)[
-                    "seconds"
-                ]
-                * calls
-                / few
-            ),
-            "langgraph": lambda at=at: (
-                peers("langgraph").ask("page", offset=at, size=50, calls=few)["seconds"] * calls / few
-            ),
+            "ours": each(ours, 50),
+            "ceiling": each(by_hand, 50),
+            "@mastra/engine": peers("@mastra/engine").each("query", 3, filtered=False, limit=50, offset=at),
+            "langgraph": peers("langgraph").each("page", 3, offset=at, size=50),
         }
         outcome = rounds(contenders, QUERY_ROUNDS)
         outcome.missing["dlt"] = NO_QUERY["dlt"]
         row = Row(
-            "Records", f"page_records, 50 rows at {place} of {table.count:,}, sync", "ms", calls, "<= 2 x"
+            "Records", f"page_records, 50 rows at {place} of {table.count:,}, sync", "ms", 1, "<= 2 x"
         ).add(outcome)
         took[at] = {name: figure.middle for name, figure in outcome.figures.items()}
         row.evidence = plans.evidence(table.url, ours)

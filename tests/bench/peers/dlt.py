@@ -7,8 +7,9 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 
-os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="ERROR", PROGRESS="")
+os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="ERROR")
 
 import dlt
 from wire import serve, timed
@@ -34,7 +35,7 @@ def upsert(path: str, reset: bool) -> float:
         except Exception as error:
             print(error, file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
-    with open(path, encoding="utf-8") as file:
+    with Path(path).open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     # The data stays one JSON column, as ours is.
     resource = dlt.resource(

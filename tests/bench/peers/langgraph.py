@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from pathlib import Path
 
 import psycopg
 from langchain_core.messages import HumanMessage
@@ -32,7 +33,7 @@ def open_() -> dict:
 def upsert(path: str, reset: bool) -> float:
     if reset:
         open_()
-    with open(path, encoding="utf-8") as file:
+    with Path(path).open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     operations = [PutOp(("e",), row["external_id"], row["data"], index=False) for row in rows]
 
@@ -44,7 +45,7 @@ def upsert(path: str, reset: bool) -> float:
 
 
 def one(path: str, prefix: str) -> float:
-    with open(path, encoding="utf-8") as file:
+    with Path(path).open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
 
     def each() -> None:
@@ -71,7 +72,6 @@ def save(thread: str, text: str, calls: int, size: int) -> float:
 
 def checkpoint(thread: str, count: int, text: str) -> dict:
     """The state of a conversation of so many messages, as a graph's step leaves it."""
-    open_() if thread == "100" else None
     config = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
     state = empty_checkpoint()
     version = saver.get_next_version(None, None)
