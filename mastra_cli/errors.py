@@ -337,6 +337,12 @@ _STATEMENTS: dict[str, tuple[type[MastraError], str, str | None]] = {
         "the database has no connection left",
         "close some connections, or raise max_connections",
     ),
+    "53100": (
+        DatabaseFailed,
+        "the database's disk is full",
+        "make room on the database server's disk, then try again",
+    ),
+    "53200": (DatabaseFailed, "the database's memory is used up", "ask for less at a time, or give it more"),
     "3D000": (DatabaseUnreachable, "the database does not exist", "create it, or mend the URL"),
     "28": (DatabaseUnreachable, "the database refused the login", "mend the user or the password in the URL"),
     "42P01": (NotMigrated, "a table of the schema is missing", "run `mastra engine migrate`"),
@@ -384,6 +390,8 @@ def translate(error: BaseException) -> MastraError:
             if cls is DatabaseUnreachable:
                 transient = sqlstate[:2] in ("08", "57", "53")
                 return DatabaseUnreachable(message, sqlstate=sqlstate, transient=transient, hint=hint)
+            if cls is DatabaseFailed:
+                return DatabaseFailed(message, sqlstate=sqlstate, hint=hint)
             return cls(message, hint=hint)
     return DatabaseFailed(
         f"the database reported an error: {said or 'no message'} ({sqlstate})", sqlstate=sqlstate
