@@ -7,9 +7,19 @@ import psycopg
 import pytest
 
 from mastra_cli import PgMemory
-from mastra_cli.errors import Conflict, InvalidArgument, InvalidCursor, NotMigrated, ThreadNotFound
+from mastra_cli.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidArgument,
+    InvalidCursor,
+    NotMigrated,
+    ThreadNotFound,
+)
 from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime.models_memory import DeletedResource, Pruned, Thread
+from mastra_cli.runtime.sql import statements
+
+THREAD, TOOL_RESULT = statements("thread"), statements("tool_result")
 
 
 @pytest.fixture
@@ -138,6 +148,87 @@ async def test_a_resource_is_exported_and_deleted_whole_with_counts(memory, me) 
     assert (await memory.export_resource(resource_id=me)).counts == dict.fromkeys(export.counts, 0)
     assert len((await memory.get_messages(thread_id=other.id)).messages) == 2
     assert await memory.delete_resource(resource_id=me) == DeletedResource(0, 0, 0, 0)
+
+
+BLOCKED = """SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+
+async def once_blocked(url: str, count: int, session: psycopg.Connection) -> None:
+    """Commits that session when so many others wait for a lock (or will not)."""
+    with psycopg.connect(url, autocommit=True) as c:
+        for _ in range(100):
+            if c.execute(BLOCKED).fetchone() == (count,):
+                break
+            await waiting.sleep(0.02)
+    session.commit()
+
+
+async def test_nothing_is_kept_for_a_thread_that_is_being_deleted(memory, me, shared_database) -> None:
+    thread = (await memory.create_thread(resource_id=me)).id
+    about = {"thread_id": thread, "tool_name": "t", "tool_args": {}, "value": 1}
+
+    async def work(what: str) -> bool:
+        try:
+            if what == "mind":
+                await memory.update_working_memory(resource_id=me, thread_id=thread, value=1)
+            elif what == "end":
+                await once_blocked(shared_database, 3, other)
+            else:
+                await memory.save_tool_result(**about, scope=what)
+        except ThreadNotFound:
+            return False
+        return True
+
+    with psycopg.connect(shared_database) as other:
+        other.execute(THREAD["doom"], {"ids": [thread]})
+        other.execute(THREAD["delete"], {"ids": [thread]})
+        done = await waiting.gather(work, ["thread", "resource", "mind", "end"], limit=4)
+    assert done == [False, False, False, True]
+    assert await memory.delete_resource(resource_id=me) == DeletedResource(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_a_deletion_takes_along_what_is_being_written_which_holds_no_message_up(
+    memory, me, shared_database, whole
+) -> None:
+    thread = (await memory.create_thread(resource_id=me)).id
+
+    async def work(what: str) -> None:
+        if what == "end":
+            await once_blocked(shared_database, 1, other)
+        elif whole:
+            assert (await memory.delete_resource(resource_id=me)).tool_results == 1
+        else:
+            assert await memory.delete_thread(thread_id=thread)
+
+    with psycopg.connect(shared_database) as other:
+        params = {"thread_id": thread, "tool_name": "t", "args_hash": "x", "value": "1"}
+        other.execute(TOOL_RESULT["save"], {**params, "ttl": 100.0, "scope": "thread"})
+        await memory.add_message(thread_id=thread, content="x", role="user", timeout=5.0)
+        await waiting.gather(work, ["delete", "end"], limit=2)
+        left = other.execute("SELECT FROM mastra.tool_result WHERE owner_id = %s", [thread]).fetchall()
+    assert left == []
+
+
+async def test_a_deletion_has_no_deadline_of_its_own(database: str) -> None:
+    slow = """
+        CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN OLD; END $$;
+        CREATE TRIGGER slow BEFORE DELETE ON mastra.message FOR EACH ROW EXECUTE FUNCTION public.slow();
+    """
+    async with PgMemory(connection_string=database, timeout=0.3) as memory:
+        with psycopg.connect(database) as c:
+            c.execute(slow)
+        for n in range(3):
+            await memory.create_thread(resource_id="r", thread_id=str(n))
+            await memory.add_message(thread_id=str(n), content="x", role="user")
+        saved = await memory.add_message(thread_id="0", content="y", role="user")
+        assert await memory.delete_message(message_id=saved.id) == 1
+        assert await memory.delete_thread(thread_id="0")
+        with pytest.raises(DeadlineExceeded):
+            await memory.delete_resource(resource_id="r", timeout=0.3)
+        assert (await memory.delete_resource(resource_id="r")).messages == 2
 
 
 async def test_every_time_is_in_utc_whatever_the_servers_zone(shared_database: str, me) -> None:

@@ -7,9 +7,19 @@ import psycopg
 import pytest
 
 from mastra_cli import SyncPgMemory
-from mastra_cli.errors import Conflict, InvalidArgument, InvalidCursor, NotMigrated, ThreadNotFound
+from mastra_cli.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidArgument,
+    InvalidCursor,
+    NotMigrated,
+    ThreadNotFound,
+)
 from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime.models_memory import DeletedResource, Pruned, Thread
+from mastra_cli.runtime.sql import statements
+
+THREAD, TOOL_RESULT = statements("thread"), statements("tool_result")
 
 
 @pytest.fixture
@@ -138,6 +148,87 @@ def test_a_resource_is_exported_and_deleted_whole_with_counts(memory, me) -> Non
     assert (memory.export_resource(resource_id=me)).counts == dict.fromkeys(export.counts, 0)
     assert len((memory.get_messages(thread_id=other.id)).messages) == 2
     assert memory.delete_resource(resource_id=me) == DeletedResource(0, 0, 0, 0)
+
+
+BLOCKED = """SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
+
+def once_blocked(url: str, count: int, session: psycopg.Connection) -> None:
+    """Commits that session when so many others wait for a lock (or will not)."""
+    with psycopg.connect(url, autocommit=True) as c:
+        for _ in range(100):
+            if c.execute(BLOCKED).fetchone() == (count,):
+                break
+            waiting.sleep(0.02)
+    session.commit()
+
+
+def test_nothing_is_kept_for_a_thread_that_is_being_deleted(memory, me, shared_database) -> None:
+    thread = (memory.create_thread(resource_id=me)).id
+    about = {"thread_id": thread, "tool_name": "t", "tool_args": {}, "value": 1}
+
+    def work(what: str) -> bool:
+        try:
+            if what == "mind":
+                memory.update_working_memory(resource_id=me, thread_id=thread, value=1)
+            elif what == "end":
+                once_blocked(shared_database, 3, other)
+            else:
+                memory.save_tool_result(**about, scope=what)
+        except ThreadNotFound:
+            return False
+        return True
+
+    with psycopg.connect(shared_database) as other:
+        other.execute(THREAD["doom"], {"ids": [thread]})
+        other.execute(THREAD["delete"], {"ids": [thread]})
+        done = waiting.gather(work, ["thread", "resource", "mind", "end"], limit=4)
+    assert done == [False, False, False, True]
+    assert memory.delete_resource(resource_id=me) == DeletedResource(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_deletion_takes_along_what_is_being_written_which_holds_no_message_up(
+    memory, me, shared_database, whole
+) -> None:
+    thread = (memory.create_thread(resource_id=me)).id
+
+    def work(what: str) -> None:
+        if what == "end":
+            once_blocked(shared_database, 1, other)
+        elif whole:
+            assert (memory.delete_resource(resource_id=me)).tool_results == 1
+        else:
+            assert memory.delete_thread(thread_id=thread)
+
+    with psycopg.connect(shared_database) as other:
+        params = {"thread_id": thread, "tool_name": "t", "args_hash": "x", "value": "1"}
+        other.execute(TOOL_RESULT["save"], {**params, "ttl": 100.0, "scope": "thread"})
+        memory.add_message(thread_id=thread, content="x", role="user", timeout=5.0)
+        waiting.gather(work, ["delete", "end"], limit=2)
+        left = other.execute("SELECT FROM mastra.tool_result WHERE owner_id = %s", [thread]).fetchall()
+    assert left == []
+
+
+def test_a_deletion_has_no_deadline_of_its_own(database: str) -> None:
+    slow = """
+        CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN OLD; END $$;
+        CREATE TRIGGER slow BEFORE DELETE ON mastra.message FOR EACH ROW EXECUTE FUNCTION public.slow();
+    """
+    with SyncPgMemory(connection_string=database, timeout=0.3) as memory:
+        with psycopg.connect(database) as c:
+            c.execute(slow)
+        for n in range(3):
+            memory.create_thread(resource_id="r", thread_id=str(n))
+            memory.add_message(thread_id=str(n), content="x", role="user")
+        saved = memory.add_message(thread_id="0", content="y", role="user")
+        assert memory.delete_message(message_id=saved.id) == 1
+        assert memory.delete_thread(thread_id="0")
+        with pytest.raises(DeadlineExceeded):
+            memory.delete_resource(resource_id="r", timeout=0.3)
+        assert (memory.delete_resource(resource_id="r")).messages == 2
 
 
 def test_every_time_is_in_utc_whatever_the_servers_zone(shared_database: str, me) -> None:

@@ -142,14 +142,14 @@ class Threads(Connected):
 
     async def delete_thread(self, *, thread_id: str, timeout: float | None = None) -> bool:
         """Delete a thread with its messages, cached results, embeddings; whether it was there."""
-        params = {"id": checked(thread_id, "thread_id")}
+        params = {"ids": [checked(thread_id, "thread_id")]}
 
         async def work(wire: Wire) -> bool:
-            await wire.execute(THREAD["lock"], {"ids": [thread_id]})
-            cursor = await wire.execute(THREAD["delete"], params)
-            return await cursor.fetchone() == (1,)
+            await wire.execute(THREAD["doom"], params)
+            row = await (await wire.execute(THREAD["delete"], params)).fetchone()
+            return row is not None and row[0] == 1
 
-        return await self._pool.transaction(work, timeout=self._clock(timeout))
+        return await self._pool.transaction(work, timeout=self._clock(timeout, bulk=True))
 
     # -- a resource as a whole ----------------------------------------------------------------------------
 
@@ -158,11 +158,13 @@ class Threads(Connected):
         params = {"resource_id": checked(resource_id, "resource_id")}
 
         async def work(wire: Wire) -> DeletedResource:
-            cursor = await wire.execute(THREAD["delete_resource"], params)
-            row = await cursor.fetchone()
-            return DeletedResource(*(row or (0, 0, 0, 0)))
+            doomed = await (await wire.execute(THREAD["doom_resource"], params)).fetchall()
+            ids = {"ids": [row[0] for row in doomed]}
+            gone = await (await wire.execute(THREAD["delete"], ids)).fetchone() or (0, 0, 0, 0)
+            shared = await (await wire.execute(THREAD["delete_shared"], params)).fetchone() or (0, 0)
+            return DeletedResource(gone[0], gone[1], gone[2] + shared[0], gone[3] + shared[1])
 
-        return await self._pool.transaction(work, timeout=self._clock(timeout))
+        return await self._pool.transaction(work, timeout=self._clock(timeout, bulk=True))
 
     async def export_resource(self, *, resource_id: str, timeout: float | None = None) -> ExportedResource:
         """Everything that is stored of a resource, as of one moment, with counts."""
@@ -187,7 +189,9 @@ class Threads(Connected):
         params = {"moment": moment, "batch": _BATCH}
 
         async def some_threads(wire: Wire) -> tuple[Any, ...]:
-            return await (await wire.execute(THREAD["prune"], params)).fetchone() or (0, 0)
+            doomed = await (await wire.execute(THREAD["doom_old"], params)).fetchall()
+            ids = {"ids": [row[0] for row in doomed]}
+            return await (await wire.execute(THREAD["delete"], ids)).fetchone() or (0, 0)
 
         async def some_results(wire: Wire) -> tuple[Any, ...]:
             expired = await wire.execute(TOOL_RESULT["prune"], {"batch": 100 * _BATCH})

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mastra_cli.errors import Conflict, InvalidArgument
-from mastra_cli.runtime._sync.memory_threads import Threads, no_thread
+from mastra_cli.runtime._sync.memory_threads import THREAD, Threads, no_thread
 from mastra_cli.runtime.identity import checked
 from mastra_cli.runtime.message_rows import MAX_TTL, TOOL_TTL, tool_result_of, working_memory_of
 from mastra_cli.runtime.models_memory import ToolResult, WorkingMemory
@@ -102,15 +102,15 @@ class Tools(Threads):
             "expected": expected,
         }
         clock = self._clock(timeout)
-        if thread_id is not None:
-            thread = self._thread(thread_id, clock)
-            if thread is None:
-                raise no_thread(thread_id)
-            if thread.resource_id != resource_id:
-                raise Conflict(f"the thread {thread_id!r} is another resource's")
 
         # A transaction, for its COMMIT can be asked for: repeated, it would not find the version it expects.
         def work(wire: Wire) -> WorkingMemory | None:
+            if thread_id is not None:
+                owner = (wire.execute(THREAD["hold"], {"id": thread_id})).fetchone()
+                if owner is None:
+                    raise no_thread(thread_id)
+                if owner[0] != resource_id:
+                    raise Conflict(f"the thread {thread_id!r} is another resource's")
             row = (wire.execute(WORKING_MEMORY["update"], params)).fetchone()
             return working_memory_of(row) if row else None
 

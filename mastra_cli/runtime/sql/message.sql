@@ -275,7 +275,7 @@ locked AS MATERIALIZED (
     FROM mastra.thread AS t
     WHERE t.id IN (SELECT g.thread_id FROM given AS g)
     ORDER BY t.id
-    FOR UPDATE
+    FOR NO KEY UPDATE
 ),
 gone AS (
     DELETE FROM mastra.message AS m

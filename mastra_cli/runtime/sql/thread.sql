@@ -80,82 +80,65 @@ SET title = coalesce(%(title)s::text, t.title),
 WHERE t.id = %(id)s
 RETURNING t.id, t.resource_id, t.title, t.metadata::text, t.created_at, t.updated_at
 
+-- name: lock
+-- Takes the rows of threads to write to, in the order of their ids.
+SELECT t.id FROM mastra.thread AS t WHERE t.id = ANY (%(ids)s) ORDER BY t.id FOR NO KEY UPDATE
+
+-- name: hold
+-- A thread's resource; the thread is not deleted before this transaction ends. Writers of messages do not wait.
+SELECT t.resource_id FROM mastra.thread AS t WHERE t.id = %(id)s FOR KEY SHARE
+
+-- name: doom
+-- Takes the rows of threads that will be deleted, in the order of their ids. A statement of its own: the next one
+-- sees what was written by those who held them.
+SELECT t.id FROM mastra.thread AS t WHERE t.id = ANY (%(ids)s) ORDER BY t.id FOR UPDATE
+
+-- name: doom_resource
+-- The same for all threads of a resource.
+SELECT t.id FROM mastra.thread AS t WHERE t.resource_id = %(resource_id)s ORDER BY t.id FOR UPDATE
+
+-- name: doom_old
+-- The same for a batch of the oldest threads last updated before a moment; those that are held are left out.
+SELECT t.id
+FROM mastra.thread AS t
+WHERE t.updated_at < %(moment)s::timestamptz
+ORDER BY t.updated_at, t.id
+LIMIT %(batch)s
+FOR UPDATE SKIP LOCKED
+
 -- name: delete
--- A thread with what hangs on it; messages and embeddings go by their foreign keys. How many threads.
+-- Doomed threads with what hangs on them; messages and embeddings go by their foreign keys. How many threads,
+-- messages, tool results, values in mind.
 WITH results AS (
-    DELETE FROM mastra.tool_result AS r WHERE r.owner_id = %(id)s AND r.scope = 'thread'
+    DELETE FROM mastra.tool_result AS r WHERE r.owner_id = ANY (%(ids)s) AND r.scope = 'thread' RETURNING 1
 ),
 kept_in_mind AS (
     DELETE FROM mastra.working_memory AS w
     USING mastra.thread AS t
-    WHERE t.id = %(id)s AND w.resource_id = t.resource_id AND w.thread_id = t.id
+    WHERE t.id = ANY (%(ids)s) AND w.resource_id = t.resource_id AND w.thread_id = t.id
+    RETURNING 1
 ),
 gone AS (
-    DELETE FROM mastra.thread AS t WHERE t.id = %(id)s RETURNING t.id
+    DELETE FROM mastra.thread AS t WHERE t.id = ANY (%(ids)s) RETURNING t.message_count
 )
-SELECT count(*) FROM gone
+SELECT (SELECT count(*) FROM gone), (SELECT coalesce(sum(g.message_count), 0)::bigint FROM gone AS g),
+    (SELECT count(*) FROM results), (SELECT count(*) FROM kept_in_mind)
 
--- name: lock
--- Takes the rows of threads, in the order of their ids.
-SELECT t.id FROM mastra.thread AS t WHERE t.id = ANY (%(ids)s) ORDER BY t.id FOR UPDATE
-
--- name: delete_resource
--- Everything of a resource; how much of each.
-WITH doomed AS MATERIALIZED (
-    SELECT t.id FROM mastra.thread AS t WHERE t.resource_id = %(resource_id)s ORDER BY t.id FOR UPDATE
-),
-shared AS (
+-- name: delete_shared
+-- What is kept for a resource beside its threads: how many tool results, values in mind.
+WITH results AS (
     DELETE FROM mastra.tool_result AS r
     WHERE r.owner_id = %(resource_id)s AND r.scope = 'resource'
     RETURNING 1
 ),
-results AS (
-    DELETE FROM mastra.tool_result AS r
-    WHERE r.owner_id IN (SELECT d.id FROM doomed AS d) AND r.scope = 'thread'
-    RETURNING 1
-),
 kept_in_mind AS (
     DELETE FROM mastra.working_memory AS w WHERE w.resource_id = %(resource_id)s RETURNING 1
-),
-gone AS (
-    DELETE FROM mastra.thread AS t
-    USING doomed AS d
-    WHERE t.id = d.id
-    RETURNING t.message_count
 )
-SELECT (SELECT count(*) FROM gone), (SELECT coalesce(sum(g.message_count), 0)::bigint FROM gone AS g),
-    (SELECT count(*) FROM shared) + (SELECT count(*) FROM results), (SELECT count(*) FROM kept_in_mind)
+SELECT (SELECT count(*) FROM results), (SELECT count(*) FROM kept_in_mind)
 
 -- name: moment
 -- The time below which a thread is old: the one given, or so long ago by the database's clock.
 SELECT coalesce(%(older_than)s::timestamptz, clock_timestamp() - %(age)s::interval)
-
--- name: prune
--- A batch of the oldest threads last updated before a moment, and what hangs on them; how many of each.
-WITH doomed AS MATERIALIZED (
-    SELECT t.id, t.resource_id
-    FROM mastra.thread AS t
-    WHERE t.updated_at < %(moment)s::timestamptz
-    ORDER BY t.updated_at, t.id
-    LIMIT %(batch)s
-    FOR UPDATE SKIP LOCKED
-),
-results AS (
-    DELETE FROM mastra.tool_result AS r
-    WHERE r.owner_id IN (SELECT d.id FROM doomed AS d) AND r.scope = 'thread'
-),
-kept_in_mind AS (
-    DELETE FROM mastra.working_memory AS w
-    USING doomed AS d
-    WHERE w.resource_id = d.resource_id AND w.thread_id = d.id
-),
-gone AS (
-    DELETE FROM mastra.thread AS t
-    USING doomed AS d
-    WHERE t.id = d.id
-    RETURNING t.message_count
-)
-SELECT count(*), coalesce(sum(g.message_count), 0)::bigint FROM gone AS g
 
 -- name: count_prunable
 -- What `prune` would delete.

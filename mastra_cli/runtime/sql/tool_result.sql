@@ -7,6 +7,7 @@ WITH owner AS MATERIALIZED (
     SELECT CASE %(scope)s WHEN 'thread' THEN t.id ELSE t.resource_id END AS id
     FROM mastra.thread AS t
     WHERE t.id = %(thread_id)s
+    FOR KEY SHARE OF t  -- else the answer would outlive a thread that is being deleted
 ),
 expired AS (
     DELETE FROM mastra.tool_result AS r
