@@ -35,9 +35,12 @@ def sized(scale: float) -> Callable[[int], int]:
 
 
 class Place:
-    """The server, as one in production is set: what it has said it has is on disk. Vacuumed by hand alone."""
+    """The server, as one in production is set: what it has said it has is on disk. Vacuumed by hand alone.
 
-    def __init__(self, major: int) -> None:
+    Where a run only tries things out (at less than a tenth of the size), nothing waits for a disk.
+    """
+
+    def __init__(self, major: int, *, durable: bool) -> None:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         buffers = min(4096, memory // 4 // 2**20)
         settings = {
@@ -47,7 +50,7 @@ class Place:
             "checkpoint_timeout": "1h",
             "autovacuum": "off",
         }
-        self.server = Server(major, {**DURABLE, **settings})
+        self.server = Server(major, {**(DURABLE if durable else {}), **settings})
         self.admin = psycopg.connect(self.server.url(), autocommit=True)
         self.admin.execute("CREATE DATABASE bench_template")
         migrations.migrate(self.server.url("bench_template"))
@@ -58,7 +61,9 @@ class Place:
             row = connection.execute(
                 "SELECT current_setting('server_version'), extversion FROM pg_extension WHERE extname = 'vector'"
             ).fetchone()
-        return f"Postgres {row[0] if row else '-'}, pgvector {row[1] if row else '-'}"
+        durable = self.admin.execute("SHOW fsync").fetchone() == ("on",)
+        told = f"Postgres {row[0] if row else '-'}, pgvector {row[1] if row else '-'}"
+        return told if durable else f"{told}, not durable"
 
     def database(self, name: str, template: str = "bench_template") -> str:
         """The URL of a fresh database: migrated, or with `template="template0"` an empty one with pgvector."""
@@ -83,8 +88,8 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    place = Place(request.config.getoption("--postgres"))
+def place(request: pytest.FixtureRequest, scale: float) -> Iterator[Place]:
+    place = Place(request.config.getoption("--postgres"), durable=scale >= 0.1)
     yield place
     place.close()
 

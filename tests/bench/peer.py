@@ -64,8 +64,8 @@ PEERS: dict[str, Environment] = {
     "sqlacodegen": Environment(("sqlacodegen>=4.0.4", "psycopg[binary]>=3.2", "pgvector>=0.4")),
     "datamodel-code-generator": Environment(("datamodel-code-generator>=0.89",)),
     "alembic": Environment(("alembic>=1.14",)),
-    "npm mastra": Environment(("mastra@^1.0.0",), "none.mjs"),
-    "supabase": Environment(("supabase@^2.0.0",), "none.mjs"),
+    "npm mastra": Environment(("mastra@^1.31.0",), "none.mjs"),
+    "supabase": Environment(("supabase@^3.1.0",), "none.mjs"),
 }
 
 

@@ -58,7 +58,7 @@ class Row:
 
     def ratio(self, who: str) -> float | None:
         """The speed of `who` as a part of the ceiling's: 1 is as fast, 0.5 takes twice as long."""
-        if who not in self.figures or CEILING not in self.figures or self.unit == "MB":
+        if who not in self.figures or CEILING not in self.figures or self.unit in ("MB", "x"):
             return None
         return self.figures[CEILING].middle / self.figures[who].middle
 

@@ -1,25 +1,37 @@
-"""`mastra engine generate` beside sqlacodegen on 100 and 500 tables of 12 columns: seconds and memory of the process."""
+"""`mastra engine generate` beside one query with text out, sqlacodegen and datamodel-code-generator alone."""
 
 from __future__ import annotations
 
-import os
-import statistics
-import subprocess
+import json
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.servers import Server
+from tests.bench.commands import command, peak
+from tests.bench.conftest import Place
+from tests.bench.measuring import Contender, Figure, rounds
+from tests.bench.peer import PeerFailed, installed
+from tests.bench.results import Row
 
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
+
+ROUNDS = 5
 TABLE = """
 CREATE TABLE public.t{0} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int NOT NULL, b text NOT NULL, c varchar(50),
   d timestamptz NOT NULL DEFAULT now(), e date, f numeric(10, 2) CHECK (f >= 0), g boolean DEFAULT false, h jsonb, i uuid,
   j text[], k bigint REFERENCES public.t{1} (id));
 COMMENT ON COLUMN public.t{0}.b IS 'Its name.'; CREATE INDEX ON public.t{0} (b);
 """
+COLUMNS: dict[str, dict[str, object]] = {
+    "id": {"type": "integer"}, "a": {"type": "integer"}, "b": {"type": "string", "description": "Its name."},
+    "c": {"type": "string", "maxLength": 50}, "d": {"type": "string", "format": "date-time"},
+    "e": {"type": "string", "format": "date"}, "f": {"type": "number", "minimum": 0}, "g": {"type": "boolean"},
+    "h": {"type": "object"}, "i": {"type": "string", "format": "uuid"},
+    "j": {"type": "array", "items": {"type": "string"}}, "k": {"type": "integer"},
+}  # fmt: skip
 # One query, text out: what no tool that reads the same can go below.
 CEILING = """
 import sys, psycopg
@@ -37,53 +49,44 @@ for table, name, kind, required in rows:
 """
 
 
-def run(command: list[str], url: str) -> tuple[float, float]:
-    """(seconds, megabytes at most)"""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "DB_URL": url})
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
+def schema(count: int) -> str:
+    """The same tables as JSON Schema: what datamodel-code-generator reads."""
+    table = {"type": "object", "properties": COLUMNS, "required": ["id", "a", "b", "d"]}
+    return json.dumps({"$defs": {f"T{number}": table for number in range(count)}})
 
 
-@pytest.mark.bench
-def test_generate_beside_sqlacodegen(tmp_path: Path) -> None:
-    peer = tmp_path / "peer"
-    subprocess.run([sys.executable, "-m", "venv", str(peer)], check=True)
-    subprocess.run(
-        [peer / "bin" / "pip", "install", "-q", "sqlacodegen", "psycopg[binary]", "pgvector"], check=True
-    )
-    server = Server()
-    print("\n| tables | who | seconds | spread | of sqlacodegen | MB |\n|---|---|---|---|---|---|")
-    try:
-        for count in (100, 500):
-            with psycopg.connect(server.url(), autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE n{count}".encode())
-            with psycopg.connect(server.url(f"n{count}"), autocommit=True) as connection:
-                for number in range(count):
-                    connection.execute(TABLE.format(number, max(number - 1, 0)).encode())
-            url = server.url(f"n{count}")
-            commands = {
-                "ours": [sys.executable, "-m", "mastra_cli", "engine", "generate", "--output", "-", "-q"],
-                "sqlacodegen": [
-                    str(peer / "bin" / "sqlacodegen"),
-                    url.replace("postgresql", "postgresql+psycopg"),
-                ],
-                "one query, text out": [sys.executable, "-c", CEILING, url],
-            }
-            found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
-            for round_ in range(8):
-                for name, command in commands.items():
-                    measured = run(command, url)
-                    if round_:  # the first warms up
-                        found[name].append(measured)
-            middle = {name: statistics.median(s for s, _ in runs) for name, runs in found.items()}
-            for name, runs in found.items():
-                seconds = [s for s, _ in runs]
-                print(
-                    f"| {count} | {name} | {middle[name]:.2f} | {min(seconds):.2f}-{max(seconds):.2f} "
-                    f"| {middle[name] / middle['sqlacodegen']:.2f} | {max(mb for _, mb in runs):.0f} |"
-                )
-    finally:
-        server.close()
+@pytest.mark.parametrize("count", [100, 500])
+def test_generate(count: int, place: Place, keep: Callable[[Row], None], tmp_path: Path) -> None:
+    url = place.database("generate", "template0")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for number in range(count):
+            connection.execute(TABLE.format(number, max(number - 1, 0)).encode())
+    ours = [sys.executable, "-m", "mastra_cli", "engine", "generate", "--output", "-", "-q"]
+    by_hand = [sys.executable, "-c", CEILING, url]
+    contenders: dict[str, Contender] = {
+        "ours": command(ours, ours=True, DB_URL=url),
+        "ceiling": command(by_hand, ours=True),
+    }
+    (tmp_path / "schema.json").write_text(schema(count))
+    row = Row("Generate", f"generate, {count} tables x 12 columns", "s", 1, peer_goal="sqlacodegen")
+    words = {
+        "sqlacodegen": ["sqlacodegen", url.replace("postgresql", "postgresql+psycopg")],
+        "datamodel-code-generator": [
+            "datamodel-codegen", "--input", str(tmp_path / "schema.json"), "--input-file-type", "jsonschema",
+            "--output", str(tmp_path / "models.py"),
+        ],
+    }  # fmt: skip
+    for name, said in words.items():
+        try:
+            contenders[name] = command([str(installed(name) / "bin" / said[0]), *said[1:]])
+        except PeerFailed as reason:
+            row.missing[name] = str(reason)
+    keep(row.add(rounds(contenders, ROUNDS)))
+    memory = Row("Generate", f"generate, {count} tables: peak memory", "MB", 1)
+    memory.figures = {
+        "ours": Figure([peak(ours, {"DB_URL": url})]), "ceiling": Figure([peak(by_hand, {})]),
+        **{name: Figure([peak([str(installed(name) / "bin" / said[0]), *said[1:]], {})])
+           for name, said in words.items() if name in row.figures},
+    }  # fmt: skip
+    keep(memory)
+    place.drop("generate")

@@ -1,15 +1,27 @@
-"""How long the command line takes to say anything, against a minimal Typer app."""
+"""How long the command line takes: help texts, `migrate` with nothing to do, `status`, `up`; beside the least there is."""
 
 from __future__ import annotations
 
-import statistics
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.bench.commands import command
+from tests.bench.conftest import Place
+from tests.bench.measuring import Contender, rounds
+from tests.bench.peer import PeerFailed, installed
+from tests.bench.results import Row
+from tests.servers import Server, free_port
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
+
+MASTRA = [sys.executable, "-m", "mastra_cli"]
 MINIMAL = """
 import typer
 
@@ -30,22 +42,114 @@ def up() -> None:
 app.add_typer(engine, name="engine")
 app()
 """
+# `alembic upgrade head` on our migrations, as a project would run it that has them in a folder of its own.
+INI = """
+[alembic]
+script_location = {folder}
+"""
+ENV = """
+from alembic import context
+from sqlalchemy import create_engine
+
+with create_engine({url!r}).connect() as connection:
+    connection.exec_driver_sql("SET search_path = mastra")
+    connection.commit()
+    context.configure(connection=connection, version_table_schema="mastra")
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+ONE_ROW = "import sys, psycopg; print(psycopg.connect(sys.argv[1]).execute('SELECT version()').fetchone())"
 
 
-@pytest.mark.bench
-def test_help_against_a_minimal_typer_app(tmp_path: Path) -> None:
+def test_help(keep: Callable[[Row], None], tmp_path: Path) -> None:
     script = tmp_path / "minimal.py"
     script.write_text(MINIMAL)
-    ours, minimal = [sys.executable, "-m", "mastra_cli"], [sys.executable, str(script)]
-    cases = {"--help": ["--help"], "engine --help": ["engine", "--help"]}
-    print("\n| help | ours, ms | minimal Typer, ms | ratio |\n|---|---|---|---|")
-    for name, words in cases.items():
-        times: dict[str, list[float]] = {"ours": [], "minimal": []}
-        for _ in range(20):
-            for who, command in (("ours", ours), ("minimal", minimal)):
-                began = time.perf_counter()
-                subprocess.run([*command, *words], capture_output=True, check=True)
-                times[who].append((time.perf_counter() - began) * 1000)
-        a, b = (statistics.median(times[who]) for who in ("ours", "minimal"))
-        print(f"| `mastra {name}` | {a:.0f} | {b:.0f} | {a / b:.2f} |")
-        assert a < 3 * b, "something heavy is imported for a help text"
+    others: dict[str, Contender] = {}
+    missing: dict[str, str] = {}
+    for name, program in (
+        ("alembic", "bin/alembic"),
+        ("npm mastra", "node_modules/.bin/mastra"),
+        ("supabase", "node_modules/.bin/supabase"),
+    ):
+        try:
+            others[name] = command([str(installed(name) / program), "--help"])
+        except PeerFailed as reason:
+            missing[name] = str(reason)
+    for words in (["--help"], ["engine", "--help"]):
+        contenders = {
+            "ours": command([*MASTRA, *words], ours=True),
+            "ceiling": command([sys.executable, str(script), *words], ours=True),
+            **(others if words == ["--help"] else {}),
+        }
+        row = Row("Start-up", f"mastra {' '.join(words)} (ceiling: a minimal Typer)", "ms", 1, "<= 1.5 x")
+        row.missing = missing if words == ["--help"] else {}
+        keep(row.add(rounds(contenders, 11, budget=30)))
+
+
+def test_a_database_that_is_up(place: Place, keep: Callable[[Row], None], tmp_path: Path) -> None:
+    url = place.database("startup")
+    folder = tmp_path / "alembic"
+    (folder / "versions").mkdir(parents=True)
+    root = Path(__file__).parent.parent.parent
+    for file in (root / "alembic/versions").glob("*.py"):
+        (folder / "versions" / file.name).write_text(file.read_text())
+    (folder / "script.py.mako").write_text((root / "alembic/script.py.mako").read_text())
+    (folder / "env.py").write_text(ENV.format(url=url.replace("postgresql", "postgresql+psycopg")))
+    (tmp_path / "alembic.ini").write_text(INI.format(folder=folder))
+    alembic = [sys.executable, "-m", "alembic", "-c", str(tmp_path / "alembic.ini"), "upgrade", "head"]
+    contenders = {
+        "ours": command([*MASTRA, "engine", "migrate"], cwd=tmp_path, ours=True, DB_URL=url),
+        "ceiling": command(alembic, cwd=tmp_path / "alembic", ours=True),
+    }
+    title = "mastra engine migrate, nothing to do (ceiling: alembic upgrade head)"
+    keep(Row("Start-up", title, "ms", 1, "<= 1.2 x").add(rounds(contenders, 11)))
+    contenders = {
+        "ours": command([*MASTRA, "engine", "status"], cwd=tmp_path, ours=True, DB_URL=url),
+        "ceiling": command([sys.executable, "-c", ONE_ROW, url], ours=True),
+    }
+    title = "mastra engine status (ceiling: one query from Python)"
+    keep(Row("Start-up", title, "ms", 1).add(rounds(contenders, 11)))
+    place.drop("startup")
+
+
+def test_up(place: Place, keep: Callable[[Row], None], tmp_path: Path) -> None:
+    """Stopped to ready: ours as a command, the server by itself until it answers a query."""
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
+    project = tmp_path / "project"
+    project.mkdir()
+
+    def mastra(*words: str) -> None:
+        done = subprocess.run(
+            [*MASTRA, "engine", *words], cwd=project, env=home, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    mastra("add", "--provider", "embedded", "--port", str(free_port()))
+    server = Server(18)
+
+    def up() -> float:
+        mastra("down")
+        began = time.perf_counter()
+        mastra("up")
+        return time.perf_counter() - began
+
+    def start() -> float:
+        server.stop("fast")
+        began = time.perf_counter()
+        server.start()
+        psycopg.connect(server.url()).close()
+        return time.perf_counter() - began
+
+    try:
+        row = Row("Start-up", "mastra engine up, stopped to ready (ceiling: the server's own start)", "s", 1)
+        row.add(rounds({"ours": up, "ceiling": start}, 5))
+        keep(row)
+        over = Row("Start-up", "mastra engine up: over the server's own start", "s", 1, "<= 1", absolute=True)
+        from tests.bench.measuring import Figure
+
+        ceiling = row.figures["ceiling"].middle
+        over.figures["ours"] = Figure([each - ceiling for each in row.figures["ours"].rounds])
+        keep(over)
+    finally:
+        mastra("down", "--volumes", "--yes")
+        server.close()
