@@ -180,9 +180,10 @@ def read(record: object, index: int) -> Row | Rejection:
     key = str(external_id)
     if entity_type is not None and (words := identity.objection(entity_type, "entity_type")):
         return Rejection(index, key, words)
-    if not isinstance(data, dict):
+    if not isinstance(data, Mapping):
         return Rejection(index, key, f"data must be an object (a dict), and is {kind_of(data)}")
-    answer = json_text(cast("dict[object, object]", data))
+    given = cast("Mapping[object, object]", data)
+    answer = json_text(given if isinstance(given, dict) else dict(given))
     if isinstance(answer, Reason):
         return Rejection(index, key, answer.words)
     return Row(key, None if entity_type is None else str(entity_type), answer)

@@ -10,12 +10,14 @@ from mastra_cli.runtime.timing import Clock
 
 # The wait ends a little before the call's deadline: its error tells more.
 _MARGIN = 0.05
+# 24 days: the server's settings end there.
+_LONGEST = 2**31 - 1
 
 
 def patience(clock: Clock) -> str:
     """The wait in milliseconds, as the server's setting takes it."""
     left = clock.left()
-    return str(max(1, int((left - min(_MARGIN, left / 10)) * 1000)))
+    return str(min(max(1, int((left - min(_MARGIN, left / 10)) * 1000)), _LONGEST))
 
 
 @contextmanager

@@ -28,7 +28,7 @@ MAX_DEPTH = 50
 
 @dataclass(frozen=True, slots=True)
 class FilterCondition:
-    """One condition on a field; or a group (`and`, `or`, `not`) with no field and conditions as its value."""
+    """One condition on a field of `data`; or a group (`and`, `or`, `not`) with no field and conditions."""
 
     field: str | Sequence[str] | None
     operator: str
@@ -65,7 +65,7 @@ class _Parser:
         if isinstance(filters, FilterCondition):
             return self.condition(filters)
         if operands.is_mapping(filters):
-            if set(filters) == {"field", "operator", "value"}:
+            if {"field", "operator"} <= set(filters) <= {"field", "operator", "value"}:
                 raise InvalidArgument(
                     "A filter that is one mapping is Mongo-style, but this one looks like a condition.",
                     hint="Put the condition in a list. To ask for a field of that name, write "

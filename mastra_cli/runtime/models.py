@@ -63,7 +63,10 @@ class RecordInput:
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """Which records of an entity, in which order."""
+    """Which records of an entity, in which order.
+
+    Filters ask for fields of `data`; a sort also takes the record's own, such as `created_at`.
+    """
 
     filters: Filters | None = None
     sort: Sorting | None = None

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from decimal import Context, Decimal
 from typing import TypeGuard, cast
 
@@ -154,4 +155,9 @@ def _check(value: object, where: str, depth: int) -> None:
             _check(key, where, depth)
             _check(item, where, depth + 1)
     elif value is not None:
-        raise InvalidArgument(f"{where} has {kind_of(value)}, which is no JSON value.")
+        raise InvalidArgument(
+            f"{where} has {kind_of(value)}, which is no JSON value.",
+            hint="JSON has no times: compare with the text that is stored, .isoformat() say."
+            if isinstance(value, date | time)
+            else None,
+        )

@@ -68,6 +68,12 @@ def test_arguments_are_checked_where_they_are_given(arguments: dict[str, Any], w
     assert "s3cret" not in str(error.value)
 
 
+def test_a_pool_of_something_else_is_told_who_makes_one() -> None:
+    with pytest.raises(InvalidArgument, match="made, and is a str") as error:
+        SyncPostgresEngine(pool="postgresql://x/x")  # pyright: ignore[reportArgumentType]
+    assert error.value.hint == "connect() for the async classes, sync_connect() for the Sync ones"
+
+
 def test_a_url_and_a_pool_are_one_too_many() -> None:
     with pytest.raises(InvalidArgument, match="url and pool are both given"):
         SyncPostgresEngine(url="postgresql://x", pool=sync_connect(url="postgresql://x"))

@@ -194,9 +194,18 @@ def test_an_unknown_word_gets_the_known_ones() -> None:
     )
 
 
-def test_a_condition_outside_a_list_is_not_taken_for_three_fields() -> None:
+def test_a_time_is_told_how_to_be_compared() -> None:
     with pytest.raises(InvalidArgument) as caught:
-        parse({"field": "a", "operator": "eq", "value": 1})
+        parse({"seen": {"$gte": datetime(2026, 1, 1)}})  # noqa: DTZ001
+    assert caught.value.hint == "JSON has no times: compare with the text that is stored, .isoformat() say."
+
+
+@pytest.mark.parametrize(
+    "condition", [{"field": "a", "operator": "eq", "value": 1}, {"field": "a", "operator": "set"}]
+)
+def test_a_condition_outside_a_list_is_not_taken_for_three_fields(condition: dict[str, object]) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        parse(condition)
     assert caught.value.message == (
         "A filter that is one mapping is Mongo-style, but this one looks like a condition."
     )

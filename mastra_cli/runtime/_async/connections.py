@@ -238,6 +238,8 @@ def _reason(error: BaseException, url: str | None) -> str:
     """Why there is no connection, in the words of the server or of libpq."""
     if isinstance(error, TimeoutError | psycopg.errors.ConnectionTimeout):
         return "no answer in time"
+    if unknown := re.search(r"(?:resolve|translate) host .*: (?:\[Errno -?\d+\] )?([^:\n]+)", str(error)):
+        return f"its host's name leads nowhere ({unknown[1]})"
     found = re.search(r"(?:FATAL:\s*|failed: )(?!.*(?:FATAL:|failed: ))([^\n]+)", str(error))
     words = found[1] if found else type(error).__name__
     # In a URL that is not percent-encoded a piece of the password is taken for the host or the port.

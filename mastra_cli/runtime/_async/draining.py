@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -21,9 +22,10 @@ async def drain(batch: Batch, records: Records, timeout: float | None) -> float 
     """Take all records; the first error ends it. What is left of the call's time, in seconds."""
     given: Any = records
     if isinstance(given, _SINGLE) or not waiting.is_iterable(given):
+        if inspect.iscoroutine(given):
+            given.close()
         raise InvalidArgument(
-            f"records must be an iterable of records, and is {kind_of(records)}",
-            hint="put a single record in a list",
+            f"records must be an iterable of records, and is {kind_of(records)}", hint=_hint(given)
         )
     until = None if timeout is None else monotonic() + timeout
     try:
@@ -40,6 +42,14 @@ async def _take(batch: Batch, records: Records, until: float | None) -> None:
         if until is not None and monotonic() > until:
             raise _late()
         batch.add(record)
+
+
+def _hint(given: Any) -> str:
+    if inspect.isawaitable(given):
+        return "await it first"
+    if hasattr(given, "__aiter__"):
+        return "an async source needs the async class"
+    return "put a single record in a list"
 
 
 def _late() -> DeadlineExceeded:

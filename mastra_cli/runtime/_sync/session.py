@@ -260,8 +260,9 @@ class Connected:
         elif url is not None:
             raise InvalidArgument("url and pool are both given", hint="give one of them")
         elif not isinstance(pool, Pool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            maker = sync_connect.__name__
             raise InvalidArgument(
-                f"pool must be one that `connect()` made, and is {kind_of(pool)}",
+                f"pool must be one that `{maker}()` made, and is {kind_of(pool)}",
                 hint="connect() for the async classes, sync_connect() for the Sync ones",
             )
         else:

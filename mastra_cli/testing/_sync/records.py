@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
+import types
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -28,7 +29,7 @@ ODD_DATA: dict[str, Any] = {
     "text": {"copy": "\\N \\. \t\r\n", "percent": "%s %(x)s {}", "sql": "'; DROP TABLE mastra.records --"},
 }  # fmt: skip
 BAD_DATA: list[tuple[Any, str]] = [
-    ([1], "must be an object"),
+    ([("a", 1)], "must be an object"),
     ("x", "must be an object"),
     (None, "must be an object"),
     ({"a": {"b": "x\0y"}}, "data.a.b holds NUL"),
@@ -55,6 +56,16 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 class RecordConformance(Conformance):
+    def test_data_may_be_any_mapping_and_a_time_to_wait_any_length(
+        self, engine: SyncMastraEngine, entity: Entity
+    ) -> None:
+        data = types.MappingProxyType({"a": [1]})
+        engine.upsert_records(
+            entity_id=entity.id, records=[RecordInput(external_id="1", data=data)], timeout=3e6
+        )
+        [record] = engine.get_records_by_entity_id(entity_id=entity.id)
+        assert record.data == {"a": [1]}
+
     def test_the_documented_example(self, engine: SyncMastraEngine, connection_id: str) -> None:
         entity = engine.create_entity(name="Contacts", connection_id=connection_id)
         engine.upsert_records(
