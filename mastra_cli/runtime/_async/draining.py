@@ -22,10 +22,8 @@ async def drain(batch: Batch, records: Records, timeout: float | None) -> float 
     """Take all records; the first error ends it. What is left of the call's time, in seconds."""
     given: Any = records
     if isinstance(given, _SINGLE) or not waiting.is_iterable(given):
-        if inspect.iscoroutine(given):
-            given.close()
         raise InvalidArgument(
-            f"records must be an iterable of records, and is {kind_of(records)}", hint=_hint(given)
+            f"records must be an iterable of records, and is {kind_of(records)}", hint=_hint(records)
         )
     until = None if timeout is None else monotonic() + timeout
     try:
@@ -45,6 +43,8 @@ async def _take(batch: Batch, records: Records, until: float | None) -> None:
 
 
 def _hint(given: Any) -> str:
+    if inspect.iscoroutine(given):
+        given.close()  # or Python would warn of it too
     if inspect.isawaitable(given):
         return "await it first"
     if hasattr(given, "__aiter__"):
