@@ -208,6 +208,10 @@ async def test_when_all_connections_are_lost_new_ones_are_made(database: str) ->
     [
         ("postgresql://postgres:s3cret@127.0.0.1:1/x", "takes no connection: Connection refused"),
         ("postgresql://postgres:s3cret@127.0.0.1:{port}/no_such", 'database "no_such" does not exist'),
+        (
+            "postgresql://postgres:s3cret@no.such.host.invalid/x",
+            "takes no connection: its host's name leads nowhere (",
+        ),
         ("postgresql://nobody:s3cret@127.0.0.1:{port}/postgres", 'role "nobody" does not exist'),
     ],
 )
