@@ -113,7 +113,7 @@ class Proxy:
         """New connections are reset at once."""
         self._kill: int | None = None
         self._stay_down = False
-        self._reset: int | None = None
+        self._reset: tuple[Side, int] | None = None
         self._commit: Literal["reset", "silence"] | None = None
         self.fired = False
         """Whether the fault that waits for its moment has happened."""
@@ -127,9 +127,9 @@ class Proxy:
         self.arm()
         self.fired, self._kill, self._stay_down = False, message, stay_down
 
-    def reset_after(self, count: int) -> None:
-        """Reset the connection when the server has said so many bytes more."""
-        self.fired, self._reset = False, count
+    def reset_after(self, count: int, side: Side = "server", *, stay_down: bool = False) -> None:
+        """Reset the connection when that side has said so many bytes more; then take new ones, or none."""
+        self.fired, self._reset, self._stay_down = False, (side, count), stay_down
 
     def swallow_commit(self, then: Literal["reset", "silence"] = "reset", *, stay_down: bool = False) -> None:
         """Pass on the next COMMIT, and keep its answer; then reset the connection, or be silent on it."""
@@ -204,14 +204,15 @@ class Proxy:
         return "drop" if side in self.hole else "pass"
 
     async def _send(self, link: _Link, side: Side, writer: asyncio.StreamWriter, data: bytearray) -> None:
-        if side == "server" and self._reset is not None and not self.fired:
-            if self._reset <= len(data):
-                writer.write(bytes(data[: self._reset]))
+        if self._reset is not None and self._reset[0] == side and not self.fired:
+            left = self._reset[1]
+            if left <= len(data):
+                writer.write(bytes(data[:left]))
                 await writer.drain()
-                self.fired = True
+                self.fired, self.down = True, self._stay_down
                 link.abort()
                 return
-            self._reset -= len(data)
+            self._reset = side, left - len(data)
         step = self.slice or max(len(data), 1)
         for start in range(0, len(data), step):
             writer.write(bytes(data[start : start + step]))
