@@ -100,6 +100,7 @@ def _read(item: Any) -> list[Message]:
         id=_text(given, "id") or "",
         thread_id=_text(given, "thread_id") or _text(given, "threadId") or "",
         role=cast(Any, role),
+        seq=seq if isinstance(seq := given.get("seq"), int) else 0,
         content=_content(given.get("content", "")),
         created_at=_moment(given.get("created_at", given.get("createdAt"))),
     )
@@ -140,7 +141,10 @@ def _checked(message: Message) -> list[Message]:
 
 
 def _several(outline: Message, pieces: Iterable[tuple[str, Any]]) -> list[Message]:
-    """One message a piece; the first keeps the id, the others get it with a number, the same each time."""
+    """One message a piece; the first keeps the id, the others get it with a number, the same each time.
+
+    The statements that replace and delete messages know the pieces by these ids.
+    """
     found: list[Message] = []
     for role, content in pieces:
         if content in ([], None):

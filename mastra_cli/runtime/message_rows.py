@@ -143,6 +143,7 @@ class Batch:
         places: list[int] = []
         known: dict[tuple[str, str], int] = {}
         named: list[bool] = []
+        wholes: list[bool] = []
         for number, message in enumerate(given):
             thread = thread_id or message.thread_id
             if not thread:
@@ -163,9 +164,11 @@ class Batch:
             place = known.setdefault((thread, id), len(messages))
             messages[place : place + 1] = [ready]
             named[place : place + 1] = [bool(message.id)]
+            # What was read is a piece of its own; what is made anew says all that its id stands for.
+            wholes[place : place + 1] = [bool(message.id) and not message.seq]
             places.append(place)
         texts = [search_text(message) for message in messages]
-        params = _params(messages, texts)
+        params = _params(messages, texts) | {"wholes": wholes}
         fresh = not any(named) and len({m.thread_id for m in messages}) == 1
         return cls(messages, places, params, texts, named, appends=fresh and not params["result_calls"])
 

@@ -3,7 +3,7 @@
 
 import json
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -419,6 +419,45 @@ def test_a_deletion_leaves_a_hole_that_is_never_filled(memory, thread) -> None:
     found = stored(memory, thread)
     assert [(m.seq, m.content) for m in found] == [(2, "b"), (4, "d")]
     assert totals(memory, thread) == (2, sum(m.tokens for m in found))
+
+
+def spoken(*texts: str) -> dict:
+    """A message of a front end: between its texts it called a tool."""
+    parts: list[dict] = []
+    for n, text in enumerate(texts):
+        if n:
+            call = {"toolCallId": f"c{n}", "toolName": "t", "args": {}, "state": "result", "result": n}
+            parts.append({"type": "tool-invocation", "toolInvocation": call})
+        parts.append({"type": "text", "text": text})
+    return {"id": "m", "role": "assistant", "parts": parts}
+
+
+def test_a_message_in_pieces_is_replaced_and_deleted_whole(memory, thread, me) -> None:
+    others = [{"id": id, "role": "user", "content": id} for id in ("m#x", "m2", "m$", "n#2")]
+    saved = memory.save_messages(thread_id=thread, messages=[spoken("a", "b", "c"), *others])
+    assert [m.id for m in saved] == ["m", "m#2", "m#3", "m#4", "m#5", "m#x", "m2", "m$", "n#2"]
+    # A piece that was read is itself alone; so is the whole that is saved again as it is.
+    memory.save_messages(messages=[replace(saved[4], content="C"), saved[0]])
+    memory.save_messages(messages=[asdict(saved[0])])
+    assert len(stored(memory, thread)) == 9
+    memory.save_messages(thread_id=thread, messages=[spoken("a", "B"), *others])
+    found = stored(memory, thread)
+    assert [(m.id, m.seq) for m in found] == [
+        ("m", 1), ("m#2", 2), ("m#3", 3), ("m#x", 6), ("m2", 7), ("m$", 8), ("n#2", 9)]  # fmt: skip
+    assert found[2].content == "B" or found[2].content == [{"type": "text", "text": "B"}]
+    assert totals(memory, thread) == (7, sum(m.tokens for m in found))
+    # Back to one, though nothing of the first piece has changed.
+    memory.save_messages(thread_id=thread, messages=spoken("a"))
+    memory.save_messages(thread_id=thread, messages=[spoken("a", "b"), *users("z")])
+    found = stored(memory, thread)
+    assert [m.seq for m in found if m.id.startswith("m#")] == [6, 10, 11]
+    assert totals(memory, thread) == (8, sum(m.tokens for m in found))
+    other = (memory.create_thread(resource_id=me)).id
+    memory.save_messages(thread_id=other, messages=[{**spoken("a", "b"), "id": "m#2"}])
+    assert memory.delete_message(message_id="m") == 3
+    assert [m.id for m in stored(memory, thread)][:4] == ["m#x", "m2", "m$", "n#2"]
+    assert len(stored(memory, other)) == 3
+    assert totals(memory, thread) == (5, sum(m.tokens for m in stored(memory, thread)))
 
 
 def test_an_id_in_several_threads_is_deleted_only_where_it_is_said(memory, thread, me) -> None:

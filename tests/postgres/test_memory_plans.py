@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from mastra_cli import SyncPgMemory
+from mastra_cli.runtime.message_rows import Batch
+from mastra_cli.runtime.models_memory import Message
 from mastra_cli.runtime.sql import statements
 
 TOP = 2**63 - 1
@@ -154,6 +156,7 @@ def test_a_page_deep_in_a_thread_costs_what_the_first_one_costs(filled: psycopg.
 @pytest.mark.parametrize(
     ("noun", "name", "params"),
     [
+        ("message", "save", Batch.of([Message(id="middle-77", content="x")], "middle", len).params),
         ("message", "find", {"ids": ["middle-77"]}),
         ("message", "delete", {"ids": ["middle-5001"], "thread_ids": ["middle"]}),
         ("thread", "list_updated", {"at": "infinity", "id": "z", "metadata": None, "limit": 51}),

@@ -81,8 +81,9 @@ class Conversations(Recall):
         """Save messages in their order: all of them, or none.
 
         A message is a `Message`, a dict in any of the formats, or an object of a provider's client. One whose
-        id is there already replaces the one that is, and keeps its place. Without `thread_id` each message
-        names its thread.
+        id is there already replaces the one that is, and keeps its place. One that says what several messages
+        say, as a `ui` message with tool calls does, becomes as many, `id`, `id#2` ..., and is replaced, or
+        deleted, with all of them. Without `thread_id` each message names its thread.
         """
         clock = self._clock(timeout)
         thread_id = None if thread_id is None else checked(thread_id, "thread_id")
@@ -127,7 +128,7 @@ class Conversations(Recall):
     def delete_message(
         self, *, message_id: str, thread_id: str | None = None, timeout: float | None = None
     ) -> int:
-        """Delete a message; how many were deleted. Its place stays empty.
+        """Delete a message, with its further pieces `id#2` ...; how many were deleted. Its place stays empty.
 
         Without `thread_id`, an id that stands in several threads is a `Conflict`, and nothing is deleted.
         """

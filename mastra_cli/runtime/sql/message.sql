@@ -47,8 +47,9 @@ SELECT s.last_seq, s.updated_at FROM moved AS s
 
 -- name: save
 -- A batch of messages, of one thread or of several whose rows are locked already: finds which ids are there, takes
--- as many numbers as there are new ones from the thread's row, inserts, replaces what differs, and puts tool
--- results that came with it into the cache. With a resource the thread is made when it is missing.
+-- as many numbers as there are new ones from the thread's row, inserts, replaces what differs, deletes the further
+-- pieces (`id#2` ...) of a whole message that has fewer of them now, and puts tool results that came with it into the
+-- cache. With a resource the thread is made when it is missing.
 -- A row a message, in order: the thread's resource as it was (null: no thread); seq, time and version, null when
 -- another writer was quicker: then nothing was written, and it is done again under the thread's lock; whether the
 -- message is new.
@@ -57,9 +58,9 @@ WITH given AS MATERIALIZED (
     FROM unnest(
         %(thread_ids)s::text[], %(ids)s::text[], %(roles)s::text[], %(types)s::text[], %(contents)s::text[],
         %(tool_fields)s::text[], %(calls)s::text[], %(tokens)s::bigint[], %(texts)s::text[],
-        %(created)s::timestamptz[]
+        %(created)s::timestamptz[], %(wholes)s::boolean[]
     ) WITH ORDINALITY AS g (
-        thread_id, id, role, type, content, tool_fields, calls, tokens, text, created_at, place
+        thread_id, id, role, type, content, tool_fields, calls, tokens, text, created_at, whole, place
     )
 ),
 there AS MATERIALIZED (
@@ -69,20 +70,37 @@ there AS MATERIALIZED (
     FROM given AS g
     JOIN mastra.message AS m ON m.thread_id = g.thread_id AND m.id = g.id
 ),
+stale AS MATERIALIZED (
+    SELECT m.thread_id, m.seq, m.tokens
+    FROM given AS g
+    CROSS JOIN LATERAL (
+        SELECT m.thread_id, m.id, m.seq, m.tokens
+        FROM mastra.message AS m
+        WHERE m.thread_id = g.thread_id AND m.id > g.id || '#' AND m.id < g.id || '$'
+        ORDER BY m.id
+    ) AS m
+    WHERE g.whole AND substr(m.id, length(g.id) + 2) ~ '^[1-9][0-9]*$'
+        AND NOT EXISTS (SELECT FROM given AS o WHERE o.thread_id = m.thread_id AND o.id = m.id)
+),
 work AS MATERIALIZED (
     SELECT g.thread_id,
         count(*) FILTER (WHERE t.place IS NULL) AS added,
-        coalesce(bool_or(t.changed), false) AS replaces,
-        coalesce(sum(g.tokens - coalesce(t.tokens, 0)) FILTER (WHERE t.changed IS NOT false), 0) AS tokens
+        coalesce(max(r.messages), 0) AS removed,
+        coalesce(bool_or(t.changed), false) OR count(r.messages) > 0 AS replaces,
+        coalesce(sum(g.tokens - coalesce(t.tokens, 0)) FILTER (WHERE t.changed IS NOT false), 0)
+        - coalesce(max(r.tokens), 0) AS tokens
     FROM given AS g
     LEFT JOIN there AS t USING (place)
+    LEFT JOIN (
+        SELECT s.thread_id, count(*) AS messages, sum(s.tokens) AS tokens FROM stale AS s GROUP BY s.thread_id
+    ) AS r ON r.thread_id = g.thread_id
     GROUP BY g.thread_id
 ),
 moved AS (
     UPDATE mastra.thread AS t
     SET last_seq = t.last_seq + w.added,
         revision = t.revision + w.replaces::int,
-        message_count = t.message_count + w.added,
+        message_count = t.message_count + w.added - w.removed,
         token_count = t.token_count + w.tokens,
         updated_at = greatest(t.updated_at, clock_timestamp())
     FROM work AS w
@@ -141,6 +159,11 @@ replaced AS (
     JOIN stepped AS s ON s.id = g.thread_id
     WHERE t.changed AND m.thread_id = g.thread_id AND m.seq = t.seq
 ),
+removed AS (
+    DELETE FROM mastra.message AS m
+    USING stale AS t, stepped AS s
+    WHERE s.id = t.thread_id AND m.thread_id = t.thread_id AND m.seq = t.seq
+),
 answered AS MATERIALIZED (
     SELECT r.thread_id, r.value, coalesce(r.tool_name, c.tool_name) AS tool_name,
         coalesce(r.args_hash, c.args_hash) AS args_hash, s.updated_at
@@ -177,12 +200,13 @@ cached AS (
     SET value = excluded.value, created_at = excluded.created_at, expires_at = excluded.expires_at
 )
 SELECT before.resource_id,
-    CASE WHEN t.changed AND s.id IS NULL THEN NULL ELSE coalesce(n.seq, t.seq) END AS seq,
+    CASE WHEN w.replaces AND s.id IS NULL THEN NULL ELSE coalesce(n.seq, t.seq) END AS seq,
     CASE WHEN t.changed THEN coalesce(g.created_at, t.created_at) ELSE coalesce(n.created_at, t.created_at) END
         AS created_at,
     coalesce(t.version + t.changed::int, 1) AS version,
     t.place IS NULL AS fresh
 FROM given AS g
+JOIN work AS w ON w.thread_id = g.thread_id
 LEFT JOIN there AS t USING (place)
 LEFT JOIN numbered AS n USING (place)
 LEFT JOIN stepped AS s ON s.id = g.thread_id
@@ -266,7 +290,8 @@ WHERE m.id = ANY (%(ids)s)
 ORDER BY m.id, m.thread_id
 
 -- name: delete
--- Messages by thread and id; the threads' totals go down with them. How many.
+-- Messages by thread and id, with the further pieces of each (`id#2` ...); the threads' totals go down with them.
+-- How many.
 WITH given AS MATERIALIZED (
     SELECT DISTINCT * FROM unnest(%(thread_ids)s::text[], %(ids)s::text[]) AS g (thread_id, id)
 ),
@@ -277,10 +302,25 @@ locked AS MATERIALIZED (
     ORDER BY t.id
     FOR NO KEY UPDATE
 ),
+pieces AS MATERIALIZED (
+    SELECT m.thread_id, m.seq
+    FROM given AS g
+    JOIN mastra.message AS m ON m.thread_id = g.thread_id AND m.id = g.id
+    UNION
+    SELECT m.thread_id, m.seq
+    FROM given AS g
+    CROSS JOIN LATERAL (
+        SELECT m.thread_id, m.id, m.seq
+        FROM mastra.message AS m
+        WHERE m.thread_id = g.thread_id AND m.id > g.id || '#' AND m.id < g.id || '$'
+        ORDER BY m.id
+    ) AS m
+    WHERE substr(m.id, length(g.id) + 2) ~ '^[1-9][0-9]*$'
+),
 gone AS (
     DELETE FROM mastra.message AS m
-    USING locked AS l, given AS g
-    WHERE g.thread_id = l.id AND m.thread_id = l.id AND m.id = g.id
+    USING locked AS l, pieces AS p
+    WHERE p.thread_id = l.id AND m.thread_id = l.id AND m.seq = p.seq
     RETURNING m.thread_id, m.tokens
 ),
 totals AS (
