@@ -105,10 +105,10 @@ class PostgresEngine(Connected, MastraEngine):
         if not batch.few:
 
             async def bulk(wire: Wire) -> Counts | None:
-                await _stage(wire, batch, mode)
+                distinct = await _stage(wire, batch, mode)
                 if await _lock(wire, entity_id, clock) is None:
                     return None
-                return await _merge_stage(wire, entity_id, mode, delete_missing=False)
+                return await _merge_stage(wire, entity_id, mode, distinct, delete_missing=False)
 
             with in_turn():
                 return await self._pool.transaction(bulk, timeout=clock)
@@ -180,14 +180,14 @@ class PostgresEngine(Connected, MastraEngine):
         names = {"id": id, "name": name, "connection_id": connection_id}
 
         async def work(wire: Wire) -> tuple[Entity, Counts]:
-            await _stage(wire, batch, source.mode)
+            distinct = await _stage(wire, batch, source.mode)
             while await _lock(wire, id, clock) is None:
                 await wire.execute(ENTITY["create"], names)
             if source.delete_missing:
                 missing = await _one(wire, RECORDS["missing"], {"entity_id": id}, prepare=False)
                 assert missing is not None
                 source.guard(live=missing[0], would_delete=missing[1])
-            counts = await _merge_stage(wire, id, source.mode, delete_missing=source.delete_missing)
+            counts = await _merge_stage(wire, id, source.mode, distinct, delete_missing=source.delete_missing)
             if source.last_sync_id is None:
                 row = await _one(wire, ENTITY["get"], {"id": id})
             else:
@@ -305,21 +305,30 @@ async def _lock(wire: Wire, id: str, clock: Clock) -> TupleRow | None:
     return await _one(wire, ENTITY["lock"], {"id": id, "patience": patience(clock)})
 
 
-async def _stage(wire: Wire, batch: Batch, mode: str) -> None:
+async def _stage(wire: Wire, batch: Batch, mode: str) -> int:
+    """How many keys the stage has now, each with one row."""
     await wire.execute(RECORDS["create_stage"])
     async with wire.cursor() as cursor:
         async with cursor.copy(RECORDS["fill_stage"]) as copy:
             for block in batch.blocks():
                 await copy.write(block)
-    if mode == "merge":
-        await wire.execute(RECORDS["fold_stage"])
+    counts = await _one(wire, RECORDS["count_stage"], {}, prepare=False)
+    assert counts is not None
+    rows, keys = counts
+    if keys < rows:
+        if mode == "merge":
+            await wire.execute(RECORDS["fold_stage"])
+        await wire.execute(RECORDS["settle_stage"])
+    return keys
 
 
-async def _merge_stage(wire: Wire, entity_id: str, mode: str, *, delete_missing: bool) -> Counts:
+async def _merge_stage(
+    wire: Wire, entity_id: str, mode: str, distinct: int, *, delete_missing: bool
+) -> Counts:
     params = {"entity_id": entity_id, "merge": mode == "merge", "delete_missing": delete_missing}
     counts = await _one(wire, RECORDS["merge_stage"], params, prepare=False)
     assert counts is not None
-    return Counts(*counts)
+    return Counts(counts[0], counts[1], counts[2], distinct)
 
 
 def _run_params(id: str, source: Source, counts: Counts, status: str, error: str | None) -> dict[str, Any]:

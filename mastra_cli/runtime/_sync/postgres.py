@@ -105,10 +105,10 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
         if not batch.few:
 
             def bulk(wire: Wire) -> Counts | None:
-                _stage(wire, batch, mode)
+                distinct = _stage(wire, batch, mode)
                 if _lock(wire, entity_id, clock) is None:
                     return None
-                return _merge_stage(wire, entity_id, mode, delete_missing=False)
+                return _merge_stage(wire, entity_id, mode, distinct, delete_missing=False)
 
             with in_turn():
                 return self._pool.transaction(bulk, timeout=clock)
@@ -180,14 +180,14 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
         names = {"id": id, "name": name, "connection_id": connection_id}
 
         def work(wire: Wire) -> tuple[Entity, Counts]:
-            _stage(wire, batch, source.mode)
+            distinct = _stage(wire, batch, source.mode)
             while _lock(wire, id, clock) is None:
                 wire.execute(ENTITY["create"], names)
             if source.delete_missing:
                 missing = _one(wire, RECORDS["missing"], {"entity_id": id}, prepare=False)
                 assert missing is not None
                 source.guard(live=missing[0], would_delete=missing[1])
-            counts = _merge_stage(wire, id, source.mode, delete_missing=source.delete_missing)
+            counts = _merge_stage(wire, id, source.mode, distinct, delete_missing=source.delete_missing)
             if source.last_sync_id is None:
                 row = _one(wire, ENTITY["get"], {"id": id})
             else:
@@ -305,21 +305,30 @@ def _lock(wire: Wire, id: str, clock: Clock) -> TupleRow | None:
     return _one(wire, ENTITY["lock"], {"id": id, "patience": patience(clock)})
 
 
-def _stage(wire: Wire, batch: Batch, mode: str) -> None:
+def _stage(wire: Wire, batch: Batch, mode: str) -> int:
+    """How many keys the stage has now, each with one row."""
     wire.execute(RECORDS["create_stage"])
     with wire.cursor() as cursor:
         with cursor.copy(RECORDS["fill_stage"]) as copy:
             for block in batch.blocks():
                 copy.write(block)
-    if mode == "merge":
-        wire.execute(RECORDS["fold_stage"])
+    counts = _one(wire, RECORDS["count_stage"], {}, prepare=False)
+    assert counts is not None
+    rows, keys = counts
+    if keys < rows:
+        if mode == "merge":
+            wire.execute(RECORDS["fold_stage"])
+        wire.execute(RECORDS["settle_stage"])
+    return keys
 
 
-def _merge_stage(wire: Wire, entity_id: str, mode: str, *, delete_missing: bool) -> Counts:
+def _merge_stage(
+    wire: Wire, entity_id: str, mode: str, distinct: int, *, delete_missing: bool
+) -> Counts:
     params = {"entity_id": entity_id, "merge": mode == "merge", "delete_missing": delete_missing}
     counts = _one(wire, RECORDS["merge_stage"], params, prepare=False)
     assert counts is not None
-    return Counts(*counts)
+    return Counts(counts[0], counts[1], counts[2], distinct)
 
 
 def _run_params(id: str, source: Source, counts: Counts, status: str, error: str | None) -> dict[str, Any]:

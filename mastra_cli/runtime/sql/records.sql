@@ -131,6 +131,10 @@ CREATE TEMPORARY TABLE mastra_stage (
 -- The lines of the spool, as they are.
 COPY pg_temp.mastra_stage (number, external_id, entity_type, data) FROM STDIN
 
+-- name: count_stage
+-- How many rows with data there are, and of how many keys.
+SELECT count(*), count(DISTINCT external_id) FROM pg_temp.mastra_stage WHERE data IS NOT NULL
+
 -- name: fold_stage
 -- For mode merge: of several rows of one key the last one gets all of them, the later laid over the earlier.
 WITH folded AS (
@@ -148,6 +152,18 @@ SET data = folded.data
 FROM folded
 WHERE last.external_id = folded.external_id AND last.number = folded.number AND last.data IS NOT NULL
 
+-- name: settle_stage
+-- Of several rows of one key only the last stays.
+DELETE FROM pg_temp.mastra_stage AS one
+USING (
+    SELECT external_id, max(number) AS number
+    FROM pg_temp.mastra_stage
+    WHERE data IS NOT NULL
+    GROUP BY external_id
+    HAVING count(*) > 1
+) AS last
+WHERE one.external_id = last.external_id AND one.number < last.number AND one.data IS NOT NULL
+
 -- name: missing
 -- How many records live, and how many of these the stage does not have.
 SELECT count(*),
@@ -157,28 +173,29 @@ FROM mastra.records AS stored
 WHERE stored.entity_id = %(entity_id)s AND stored.deleted_at IS NULL
 
 -- name: merge_stage
--- The stage into the records of an entity that this transaction has locked: insert the new, update the changed,
--- with `delete_missing` soft-delete what the stage does not have, move the counter.
+-- The stage, in which each key has one row with data, into the records of an entity that this transaction has locked:
+-- insert the new, update the changed, with `delete_missing` soft-delete what the stage does not have, move the counter.
 WITH moment AS MATERIALIZED (
     SELECT name, version, greatest(pg_catalog.clock_timestamp(), updated_at) AS now
     FROM mastra.entity
     WHERE id = %(entity_id)s
-), settled AS MATERIALIZED (
-    SELECT DISTINCT ON (external_id COLLATE "C") external_id, entity_type, data
-    FROM pg_temp.mastra_stage
-    WHERE data IS NOT NULL
-    ORDER BY external_id COLLATE "C", number DESC
 ), judged AS (
-    SELECT settled.external_id, coalesce(settled.entity_type, moment.name) AS entity_type,
+    SELECT staged.external_id, coalesce(staged.entity_type, moment.name) AS entity_type,
            CASE WHEN %(merge)s::boolean AND stored.deleted_at IS NULL AND stored.data IS NOT NULL
-                THEN stored.data || settled.data ELSE settled.data END AS data,
+                THEN stored.data || staged.data ELSE staged.data END AS data,
            stored.external_id IS NOT NULL AS known,
            stored.external_id IS NOT NULL AND stored.deleted_at IS NULL AS live,
            stored.data AS old_data, stored.entity_type AS old_type
     FROM moment
-    CROSS JOIN settled
-    LEFT JOIN mastra.records AS stored
-        ON stored.entity_id = %(entity_id)s AND stored.external_id = settled.external_id
+    CROSS JOIN pg_temp.mastra_stage AS staged
+    -- By the key alone, whatever the planner thinks of a table that nobody has analysed: never a scan of the entity.
+    LEFT JOIN LATERAL (
+        SELECT r.external_id, r.entity_type, r.data, r.deleted_at
+        FROM mastra.records AS r
+        WHERE r.entity_id = %(entity_id)s AND r.external_id = staged.external_id
+        OFFSET 0
+    ) AS stored ON true
+    WHERE staged.data IS NOT NULL
 ), changed AS MATERIALIZED (
     SELECT found.*, moment.now,
            moment.version + row_number() OVER (ORDER BY found.external_id COLLATE "C") AS version
@@ -223,7 +240,7 @@ WITH moment AS MATERIALIZED (
     FROM counted, moment
     WHERE e.id = %(entity_id)s AND counted.created + counted.updated + counted.deleted > 0
 )
-SELECT counted.created, counted.updated, counted.deleted, (SELECT count(*) FROM settled)
+SELECT counted.created, counted.updated, counted.deleted
 FROM counted
 
 -- name: delete
