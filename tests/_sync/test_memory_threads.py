@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import psycopg
 import pytest
 
-from mastra_cli import SyncPgMemory
+from mastra_cli import SyncPgMemory, SyncPgVector
 from mastra_cli.errors import (
     Conflict,
     DeadlineExceeded,
@@ -327,6 +327,9 @@ def test_a_database_that_was_never_migrated_says_so(empty_database: str) -> None
         ({"max_tokens": -1}, "max_tokens must be a whole number, 0 or more, and is -1"),
         ({"token_counter": 5}, "token_counter must be a callable, text to number of tokens"),
         ({"embedder": 5}, "embedder must be a callable, texts to vectors"),
+        ({"embedder": len}, "embedder is given without vector"),
+        ({"vector": SyncPgVector()}, "vector is given without embedder"),
+        ({"vector": object(), "embedder": len}, "vector must be a PgVector, and is an object"),
     ],
 )
 def test_what_can_not_be_an_option_is_refused(options, words) -> None:

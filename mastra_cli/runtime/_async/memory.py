@@ -13,11 +13,13 @@ from mastra_cli.errors import (
     DeadlineExceeded,
     InvalidArgument,
     OutcomeUnknown,
+    kind_of,
 )
 from mastra_cli.runtime import formats
 from mastra_cli.runtime._async.memory_messages import Conversations
 from mastra_cli.runtime._async.memory_threads import no_thread
 from mastra_cli.runtime._async.memory_tools import Tools
+from mastra_cli.runtime._async.vector import PgVector
 from mastra_cli.runtime.checks import checked_date, checked_title
 from mastra_cli.runtime.identity import checked
 from mastra_cli.runtime.message_rows import Batch, new_id
@@ -39,8 +41,9 @@ class PgMemory(Conversations, Tools):
     An async context manager; it opens at its first use. Without `connection_string` and `pool` the URL is
     found as the command line finds it, in the environment, then in `.env`. `pool`: made by `connect()`.
     `max_tokens` is the usual budget of a window; `token_counter` counts a text's tokens, instead of an
-    estimate. `vector` and `embedder` (texts to vectors, sync or async) switch semantic recall on, once
-    `create_memory_index` was called. Every method takes `timeout`, the seconds of the whole call.
+    estimate. `vector` (a `PgVector`) and `embedder` (texts to vectors, sync or async), always both, switch
+    semantic recall on, once `create_memory_index` was called. Every method takes `timeout`, the
+    seconds of the whole call.
     """
 
     def __init__(
@@ -51,17 +54,27 @@ class PgMemory(Conversations, Tools):
         timeout: float = 30.0,
         max_tokens: int | None = None,
         token_counter: Callable[[str], int] | None = None,
-        vector: Any = None,
+        vector: PgVector | None = None,
         embedder: Embedder | None = None,
     ) -> None:
         if token_counter is not None and not callable(token_counter):
             raise InvalidArgument("token_counter must be a callable, text to number of tokens")
         if embedder is not None and not callable(embedder):
             raise InvalidArgument("embedder must be a callable, texts to vectors")
+        if vector is not None and not isinstance(vector, PgVector):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgument(
+                f"vector must be a PgVector, and is {kind_of(vector)}", hint="PgVector(pool=...), say"
+            )
+        if (vector is None) != (embedder is None):
+            one, other = ("embedder", "vector") if vector is None else ("vector", "embedder")
+            raise InvalidArgument(
+                f"{one} is given without {other}",
+                hint="semantic recall takes both: vector=PgVector(pool=...), embedder=...",
+            )
         super().__init__(url=connection_string, pool=pool, timeout=timeout)
         self._max_tokens = None if max_tokens is None else whole(max_tokens, "max_tokens")
         self._counter = token_counter or estimate_tokens
-        self._embedder = embedder if vector is not None else None
+        self._embedder = embedder
 
     async def save_memory(
         self,
