@@ -6,10 +6,11 @@ import logging
 import psycopg
 import pytest
 
-from mastra_cli import SyncPgMemory
+from mastra_cli import SyncPgMemory, SyncPgVector
 from mastra_cli.errors import (
     Conflict,
     DeadlineExceeded,
+    EmbedderFailed,
     ExtensionMissing,
     InvalidArgument,
     NotMigrated,
@@ -87,6 +88,20 @@ def test_words_are_found_without_an_embedder_the_rare_ones_first(memory, thread)
     assert memory.recall(query="?!", thread_id=thread) == []
 
 
+@pytest.mark.parametrize("size", [60, 300])
+def test_a_rare_word_counts_wherever_it_stands_in_a_long_query(
+    memory, thread, shared_database, size
+) -> None:
+    usual = [f"{n}th" for n in range(size)]
+    memory.save_messages(thread_id=thread, messages=users(*usual * 3, "the qx key"))
+    if size > 60:  # such a table has been analyzed for long
+        with psycopg.connect(shared_database) as c:
+            c.execute("ANALYZE mastra.message")
+    for query in ([*usual, "qx"], ["qx", *usual]):
+        found = memory.recall(query=" ".join(query), thread_id=thread, top_k=1)
+        assert contents(found) == ["the qx key"]
+
+
 def test_neighbours_come_along_but_not_over_the_threads_edge(memory, thread) -> None:
     memory.save_messages(thread_id=thread, messages=users("zero", "one", "two", "three", "four"))
     [found] = memory.recall(query="two", thread_id=thread, before=1, after=2)
@@ -147,7 +162,7 @@ def test_what_can_not_be_recalled_is_refused(memory, arguments, words) -> None:
 
 @pytest.mark.parametrize("embedder", [embed, embed_slowly])
 def test_meaning_and_keywords_are_found_together(embedded: str, me, embedder) -> None:
-    with SyncPgMemory(connection_string=embedded, vector=object(), embedder=embedder) as memory:
+    with SyncPgMemory(connection_string=embedded, vector=SyncPgVector(), embedder=embedder) as memory:
         thread = (memory.create_thread(resource_id=me)).id
         memory.save_messages(
             thread_id=thread,
@@ -166,7 +181,7 @@ def test_meaning_and_keywords_are_found_together(embedded: str, me, embedder) ->
 
 
 def test_an_embedding_goes_with_its_message(embedded: str, me) -> None:
-    with SyncPgMemory(connection_string=embedded, vector=object(), embedder=embed) as memory:
+    with SyncPgMemory(connection_string=embedded, vector=SyncPgVector(), embedder=embed) as memory:
         thread = (memory.create_thread(resource_id=me)).id
         saved = memory.save_messages(thread_id=thread, messages=[{**m, "id": str(n)} for n, m in enumerate(
             users("Paris", "cheese", "x"))])  # fmt: skip
@@ -191,19 +206,42 @@ def test_an_embedder_that_fails_never_loses_a_message(database: str, caplog) -> 
             raise RuntimeError("the model is away")
         return embed(texts)
 
-    with SyncPgMemory(connection_string=database, vector=object(), embedder=embedder) as memory:
+    with SyncPgMemory(connection_string=database, vector=SyncPgVector(), embedder=embedder) as memory:
         memory.create_memory_index(dimension=3)
         thread = (memory.create_thread(resource_id="r")).id
         with caplog.at_level(logging.WARNING, "mastra_cli"):
             memory.save_messages(thread_id=thread, messages=users("Paris", "cheese", *["x"] * 70))
-        assert "messages are saved without embeddings, for embed_pending(): the model is away" in caplog.text
+        away = "the embedder failed: RuntimeError: the model is away"
+        assert f"messages are saved without embeddings, for embed_pending(): {away}" in caplog.text
         assert len((memory.get_messages(thread_id=thread)).messages) == 72
         assert rows(database, thread) == []
+        with caplog.at_level(logging.WARNING, "mastra_cli"):
+            assert contents(memory.recall(query="cheese", thread_id=thread)) == ["cheese"]
+        assert f"recall goes by keywords alone: {away}" in caplog.text
+        with pytest.raises(EmbedderFailed) as raised:
+            memory.embed_pending()
+        assert raised.value.message == away
         broken["now"] = False
         assert memory.embed_pending(limit=2) == 2
         assert contents(memory.recall(query="brie", thread_id=thread, top_k=1)) == ["cheese"]
         assert memory.embed_pending() == 70
         assert memory.embed_pending() == 0
+
+
+def test_an_embedder_is_asked_by_the_block_and_what_it_did_answer_is_kept(embedded: str, me) -> None:
+    asked: list[int] = []
+
+    def embedder(texts: list[str]) -> list[list[float]]:
+        asked.append(len(texts))
+        if len(asked) == 4:
+            raise RuntimeError("the model is away")
+        return embed(texts)
+
+    with SyncPgMemory(connection_string=embedded, vector=SyncPgVector(), embedder=embedder) as memory:
+        thread = (memory.create_thread(resource_id=me)).id
+        memory.save_messages(thread_id=thread, messages=users(*map(str, range(300))))
+    assert asked == [64, 64, 64, 64]
+    assert len(rows(embedded, thread)) == 192
 
 
 def test_an_embedder_that_hangs_holds_nothing_up(embedded: str, me, caplog) -> None:
@@ -213,14 +251,15 @@ def test_an_embedder_that_hangs_holds_nothing_up(embedded: str, me, caplog) -> N
 
     hangs = {"now": True}
     with SyncPgMemory(
-        connection_string=embedded, vector=object(), embedder=embedder, timeout=0.6
+        connection_string=embedded, vector=SyncPgVector(), embedder=embedder, timeout=0.6
     ) as memory:
         thread = (memory.create_thread(resource_id=me)).id
         with caplog.at_level(logging.WARNING, "mastra_cli"):
             memory.save_messages(thread_id=thread, messages=users("Paris"))
         assert "the embedder did not answer in time" in caplog.text
+        assert contents(memory.recall(query="paris", thread_id=thread)) == ["Paris"]
         with pytest.raises(DeadlineExceeded) as raised:
-            memory.recall(query="metropolis", thread_id=thread)
+            memory.embed_pending(timeout=0.5)
         assert raised.value.message == "the embedder did not answer in time"
         hangs["now"] = False
         assert contents(memory.recall(query="paris", thread_id=thread)) == ["Paris"]
@@ -233,7 +272,7 @@ def test_a_text_longer_than_what_is_searched_is_saved_whole(memory, thread) -> N
 
 
 def test_without_the_table_messages_are_saved_and_words_are_found(database: str) -> None:
-    with SyncPgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
+    with SyncPgMemory(connection_string=database, vector=SyncPgVector(), embedder=embed) as memory:
         thread = (memory.create_thread(resource_id="r")).id
         memory.save_messages(thread_id=thread, messages=users("Paris", "cheese"))
         assert contents(memory.recall(query="paris", thread_id=thread)) == ["Paris"]
@@ -243,7 +282,7 @@ def test_without_the_table_messages_are_saved_and_words_are_found(database: str)
 
 
 def test_the_table_is_made_once_for_one_dimension(database: str) -> None:
-    with SyncPgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
+    with SyncPgMemory(connection_string=database, vector=SyncPgVector(), embedder=embed) as memory:
 
         def work(_: int) -> None:
             memory.create_memory_index(dimension=4)
@@ -266,7 +305,7 @@ def test_large_vectors_are_kept_in_half_precision(database: str) -> None:
     def embedder(texts: list[str]) -> list[list[float]]:
         return [[*vector, *[0.0] * 2997] for vector in embed(texts)]
 
-    with SyncPgMemory(connection_string=database, vector=object(), embedder=embedder) as memory:
+    with SyncPgMemory(connection_string=database, vector=SyncPgVector(), embedder=embedder) as memory:
         memory.create_memory_index(dimension=3000)
         thread = (memory.create_thread(resource_id="r")).id
         memory.save_messages(thread_id=thread, messages=users("Paris", "cheese"))
@@ -277,7 +316,7 @@ def test_a_large_scope_is_searched_by_the_index_and_comes_back_full(
     embedded: str, me, monkeypatch
 ) -> None:
     monkeypatch.setattr(memory_recall, "EXACT", 10)
-    with SyncPgMemory(connection_string=embedded, vector=object(), embedder=embed) as memory:
+    with SyncPgMemory(connection_string=embedded, vector=SyncPgVector(), embedder=embed) as memory:
         for name in (f"r{me}", f"s{me}"):
             thread = (memory.create_thread(resource_id=name, thread_id=name)).id
             memory.save_messages(thread_id=thread, messages=users(*["Paris"] * 30, *["cheese"] * 30))
@@ -289,7 +328,7 @@ def test_a_large_scope_is_searched_by_the_index_and_comes_back_full(
 def test_the_extension_may_live_in_any_schema(database: str) -> None:
     with psycopg.connect(database) as c:
         c.execute('CREATE SCHEMA "Ext X"; ALTER EXTENSION vector SET SCHEMA "Ext X"')
-    with SyncPgMemory(connection_string=database, vector=object(), embedder=embed) as memory:
+    with SyncPgMemory(connection_string=database, vector=SyncPgVector(), embedder=embed) as memory:
         memory.create_memory_index(dimension=3)
         thread = (memory.create_thread(resource_id="r")).id
         memory.save_messages(thread_id=thread, messages=users("Paris", "cheese"))
@@ -298,7 +337,9 @@ def test_the_extension_may_live_in_any_schema(database: str) -> None:
 
 @pytest.mark.parametrize("answer", [[], [[1.0]], [["x", 1, 2]], None, [[float("nan"), 1, 2]]])
 def test_an_embedder_that_answers_nonsense_is_told_so(embedded: str, me, answer) -> None:
-    with SyncPgMemory(connection_string=embedded, vector=object(), embedder=lambda texts: answer) as memory:
+    with SyncPgMemory(
+        connection_string=embedded, vector=SyncPgVector(), embedder=lambda texts: answer
+    ) as memory:
         thread = (memory.create_thread(resource_id=me)).id
         memory.save_messages(thread_id=thread, messages=users("Paris"))
         with pytest.raises(InvalidArgument, match="the embedder"):
@@ -310,7 +351,7 @@ def test_an_embedder_that_answers_nonsense_is_told_so(embedded: str, me, answer)
 def test_embed_pending_needs_an_embedder_and_the_table_the_right_to_make_it(
     database: str, admin
 ) -> None:
-    with SyncPgMemory(connection_string=database, embedder=embed) as memory:
+    with SyncPgMemory(connection_string=database) as memory:
         with pytest.raises(InvalidArgument) as raised:
             memory.embed_pending()
         assert raised.value.message == "embed_pending needs PgMemory(vector=..., embedder=...)"

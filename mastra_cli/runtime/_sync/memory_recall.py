@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,6 +14,7 @@ import psycopg
 from mastra_cli.errors import (
     Conflict,
     DeadlineExceeded,
+    EmbedderFailed,
     ExtensionMissing,
     InvalidArgument,
     MastraError,
@@ -61,8 +63,10 @@ class Recall(Connected):
     ) -> list[Recalled]:
         """The messages of a thread, or of all threads of a resource, that have to do with the query.
 
-        By keyword, and by meaning too when there are an embedder and its index. `before` and `after`: how
-        many neighbours come along.
+        By keyword, and by meaning too when there are an embedder and its index; an embedder that fails leaves
+        the keywords. These are words between spaces and marks: one inside a sentence of a script that is
+        written without spaces, as Chinese, Japanese and Thai are, is found by its meaning alone. `before` and
+        `after`: how many neighbours come along.
         """
         clock = self._clock(timeout)
         if thread_id is None and resource_id is None:
@@ -153,7 +157,7 @@ class Recall(Connected):
     # -- embeddings ---------------------------------------------------------------------------------------
 
     def _ask(self, texts: list[str], seconds: float) -> Any:
-        """What the embedder answers, within that time."""
+        """What the embedder answers, within that time; else `DeadlineExceeded` or `EmbedderFailed`."""
         assert self._embedder is not None
         try:
             return waiting.within(max(seconds, 0.001), waiting.call, self._embedder, texts)
@@ -161,6 +165,8 @@ class Recall(Connected):
             raise DeadlineExceeded(
                 "the embedder did not answer in time", hint="give a longer timeout"
             ) from error
+        except Exception as error:
+            raise EmbedderFailed(f"the embedder failed: {type(error).__name__}: {error}") from error
 
     def _embedded(self, texts: Sequence[str | None], clock: Clock) -> list[Any]:
         """A vector a text, or None; never an error: what is missing is left to `embed_pending`."""
@@ -168,17 +174,19 @@ class Recall(Connected):
         wanted = [(number, text) for number, text in enumerate(texts) if text]
         if self._embedder is None or not wanted:
             return vectors
+        # Half of the time is left for what must not be lost.
+        until = monotonic() + clock.left() / 2
         try:
-            # Half of the time is left for what must not be lost.
-            found = self._ask([text for _, text in wanted], clock.left() / 2)
-            found = [[float(number) for number in vector] for vector in found]
-            if len(found) != len(wanted):
-                raise ValueError(f"{len(found)} vectors for {len(wanted)} texts")
+            for start in range(0, len(wanted), _BATCH):
+                block = wanted[start : start + _BATCH]
+                found = self._ask([text for _, text in block], until - monotonic())
+                found = [[float(number) for number in vector] for vector in found]
+                if len(found) != len(block):
+                    raise ValueError(f"{len(found)} vectors for {len(block)} texts")
+                for (number, _), vector in zip(block, found, strict=True):
+                    vectors[number] = vector
         except Exception as error:
             _LOG.warning("messages are saved without embeddings, for embed_pending(): %s", error)
-            return vectors
-        for (number, _), vector in zip(wanted, found, strict=True):
-            vectors[number] = vector
         return vectors
 
     def _keep(
@@ -226,7 +234,12 @@ class Recall(Connected):
         dimension = self._dimension(clock)
         if dimension is None:
             return []
-        [vector] = _checked(self._ask([query], clock.left()), 1, dimension)
+        try:
+            answer = self._ask([query], clock.left() / 2)
+        except (DeadlineExceeded, EmbedderFailed) as error:
+            _LOG.warning("recall goes by keywords alone: %s", error)
+            return []
+        [vector] = _checked(answer, 1, dimension)
         params = {**scope, "embedding": "[" + ",".join(map(repr, vector)) + "]", "bound": EXACT + 1}
 
         def work(wire: Wire) -> Sequence[Any]:

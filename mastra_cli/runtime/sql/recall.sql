@@ -2,7 +2,8 @@
 
 -- name: keyword
 -- The messages that hold words of the query, the best first: rare words count more, and a word that more than a
--- thousand messages hold counts only when there is no rarer one. (thread, seq).
+-- thousand messages hold counts only when there is no rarer one. Of a very long query the words that the statistics do
+-- not know as common, the longest first. (thread, seq).
 WITH scope AS MATERIALIZED (
     SELECT t.id FROM mastra.thread AS t
     WHERE t.id = %(thread_id)s AND (%(resource_id)s::text IS NULL OR t.resource_id = %(resource_id)s)
@@ -10,10 +11,18 @@ WITH scope AS MATERIALIZED (
     SELECT t.id FROM mastra.thread AS t
     WHERE %(thread_id)s::text IS NULL AND t.resource_id = %(resource_id)s
 ),
+common AS MATERIALIZED (
+    SELECT e.word, e.frequency
+    FROM pg_catalog.pg_stats AS s
+    CROSS JOIN unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS e (word, frequency)
+    WHERE s.schemaname = 'mastra' AND s.tablename = 'message' AND s.attname = 'search'
+),
 words AS MATERIALIZED (
     SELECT ('''' || replace(replace(u.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS word
     FROM unnest(to_tsvector('pg_catalog.simple', %(query)s)) AS u
-    LIMIT 32
+    LEFT JOIN common AS c ON c.word = u.lexeme
+    ORDER BY coalesce(c.frequency, 0), length(u.lexeme) DESC, u.lexeme COLLATE "C"
+    LIMIT 64
 ),
 counted AS MATERIALIZED (
     SELECT w.word, (
