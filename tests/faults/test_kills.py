@@ -117,6 +117,9 @@ class Case:
         assert took < timeout + 7, (where, took)
         calls.settled(self.direct)
         now = self.state()
+        if not fired and seen == "DeadlineExceeded" and timeout < 5:
+            # This machine is busy with other things.
+            return self.cut(message, stay_down=stay_down, timeout=5)
         if not fired:
             assert seen == "answer", where
         self._judge(where, seen, answer, now)
@@ -173,34 +176,37 @@ def cut_everywhere(one: Case, *, stay_down: bool, timeout: float, every: int) ->
 
 
 @pytest.fixture
-def every(request: pytest.FixtureRequest) -> Callable[[Call], int]:
-    """A new database for each message takes its time: all of them are for the nightly profile."""
+def every(request: pytest.FixtureRequest) -> Callable[[Case], int]:
+    """All messages of each call are for the nightly profile; some sixty are cut in every run, fewer where each
+    takes a new database."""
     nightly = request.config.getoption("--hypothesis-profile") == "nightly"
-    return lambda call: 4 if call.ddl and not nightly else 1
+    return lambda one: 1 if nightly else 4 if one.call.ddl else 1 + len(one.messages) // 60
 
 
-def told(call: Call, seen: list[str]) -> str:
+def told(one: Case, seen: list[str]) -> str:
     counts = ", ".join(f"{seen.count(kind)} {kind}" for kind in sorted(set(seen)))
-    return f"{call.name}: {len(seen)} messages: {counts}"
+    return f"{one.call.name}: {len(one.messages)} messages, killed at {len(seen)}: {counts}"
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("call", [marked(call, USUAL) for call in CALLS])
 def test_a_connection_cut_at_any_message_is_not_noticed(
-    call: Call, case: Callable[..., Case], every: Callable[[Call], int]
+    call: Call, case: Callable[..., Case], every: Callable[[Case], int]
 ) -> None:
-    seen = cut_everywhere(case(call), stay_down=False, timeout=10, every=every(call))
-    print(told(call, seen))
+    one = case(call)
+    seen = cut_everywhere(one, stay_down=False, timeout=10, every=every(one))
+    print(told(one, seen))
     # A walk that has begun can not begin again: the snapshot is gone.
     may = {"answer", "DatabaseUnreachable"} if call.name == "iter_records" else {"answer"}
-    assert set(seen) <= may, told(call, seen)
+    assert set(seen) <= may, told(one, seen)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("call", [marked(call, {"upsert_records/one"}) for call in CALLS if call.writes])
 def test_a_database_gone_at_any_message_has_all_of_the_call_or_nothing(
-    call: Call, case: Callable[..., Case], every: Callable[[Call], int]
+    call: Call, case: Callable[..., Case], every: Callable[[Case], int]
 ) -> None:
-    seen = cut_everywhere(case(call, call.embeds), stay_down=True, timeout=0.05, every=every(call))
-    print(told(call, seen))
+    one = case(call, call.embeds)
+    seen = cut_everywhere(one, stay_down=True, timeout=0.05, every=every(one))
+    print(told(one, seen))
     assert seen

@@ -443,12 +443,16 @@ def test_a_first_start_that_is_killed_does_not_block_the_next(
     _killed_start(user, "shop", after, alone=alone)
 
 
-@pytest.mark.slow
+# How many instants of a second or so: by night all of them.
+STEPS = [pytest.param(4, marks=pytest.mark.slow), pytest.param(12, marks=pytest.mark.nightly)]
+
+
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_first_start_may_be_killed_at_any_instant(person: Person, alone: bool) -> None:
-    for step in range(12):
-        _killed_start(person, f"shop {step}", 0.2 + step * 0.09, alone=alone)
+def test_a_first_start_may_be_killed_at_any_instant(person: Person, alone: bool, steps: int) -> None:
+    for step in range(steps):
+        _killed_start(person, f"shop {step}", 0.2 + step * 1.08 / steps, alone=alone)
 
 
 def _killed_start(person: Person, name: str, after: float, *, alone: bool) -> None:
@@ -476,11 +480,11 @@ def test_ctrl_c_in_a_first_start_leaves_nothing(user: Person) -> None:
     _interrupted_start(user, "shop", 0.5)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_ctrl_c_at_any_instant_leaves_nothing(person: Person) -> None:
-    for step in range(12):
-        _interrupted_start(person, f"shop {step}", 0.2 + step * 0.08)
+@pytest.mark.parametrize("steps", STEPS)
+def test_ctrl_c_at_any_instant_leaves_nothing(person: Person, steps: int) -> None:
+    for step in range(steps):
+        _interrupted_start(person, f"shop {step}", 0.2 + step * 0.96 / steps)
 
 
 def _interrupted_start(person: Person, name: str, after: float) -> None:

@@ -246,7 +246,7 @@ def test_three_evaluators_agree_on_mongo_style(here: psycopg.Connection, case: A
 
 
 @pytest.mark.slow
-@settings(relaxed, max_examples=400)
+@settings(relaxed, max_examples=150)
 @given(case=cases("condition"))
 def test_evaluators_agree_on_conditions_under_a_linguistic_collation(
     linguistic: psycopg.Connection, case: Any
@@ -255,7 +255,7 @@ def test_evaluators_agree_on_conditions_under_a_linguistic_collation(
 
 
 @pytest.mark.slow
-@settings(relaxed, max_examples=400)
+@settings(relaxed, max_examples=150)
 @given(case=cases("mongo"))
 def test_evaluators_agree_on_mongo_style_under_a_linguistic_collation(
     linguistic: psycopg.Connection, case: Any
@@ -334,7 +334,7 @@ def test_one_total_order_in_both_directions_and_pages_that_concatenate(
 
 
 @pytest.mark.slow
-@settings(relaxed, max_examples=400)
+@settings(relaxed, max_examples=150)
 @given(case=sorted_cases())
 def test_one_total_order_under_a_linguistic_collation(linguistic: psycopg.Connection, case: Any) -> None:
     check_order(linguistic, *case)

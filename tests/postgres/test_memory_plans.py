@@ -220,9 +220,12 @@ def test_a_window_of_dates_touches_no_more_than_its_messages(filled: psycopg.Con
     assert plan.blocks < 140, plan.blocks
 
 
-@pytest.mark.slow
-def test_reading_a_thread_of_a_million_touches_no_more_blocks(fresh: Callable[[], str]) -> None:
-    with fill(fresh(), {"small": 100, "middle": 10_000, "large": 1_000_000}) as connection:
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(200_000, marks=pytest.mark.slow), pytest.param(1_000_000, marks=pytest.mark.nightly)],
+)
+def test_reading_a_large_thread_touches_no_more_blocks(fresh: Callable[[], str], count: int) -> None:
+    with fill(fresh(), {"small": 100, "middle": 10_000, "large": count}) as connection:
         for name, params in READS.items():
             statement = statements("message")[name]
             small, middle, large = (

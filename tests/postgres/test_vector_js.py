@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -20,46 +20,83 @@ from mastra_cli.runtime.models_vector import Flat, Hnsw, IndexStats, IvfFlat, Qu
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+# Each answers line by line what it is asked on its input: to load the package takes longer than to use it.
 STORE = """
+import { createInterface } from "node:readline";
 import { PgVector } from "@mastra/pg";
-const { url, calls } = JSON.parse(process.argv[2]);
-const store = new PgVector({ id: "test", connectionString: url });
-const answers = [];
-for (const [method, args] of calls) answers.push((await store[method](args)) ?? null);
-await store.disconnect();
-console.log(JSON.stringify(answers));
+// The old one leaves connections open, and each test's database is dropped.
+process.on("uncaughtException", (error) => {
+  if (error.code === "57P01") return;
+  console.log(error);
+  process.exit(1);
+});
+for await (const line of createInterface({ input: process.stdin })) {
+  const { url, calls } = JSON.parse(line);
+  const store = new PgVector({ id: "test", connectionString: url });
+  const answers = [];
+  for (const [method, args] of calls) answers.push((await store[method](args)) ?? null);
+  await store.disconnect();
+  console.log("answer " + JSON.stringify(answers));
+}
 """
 RERANK = """
+import { createInterface } from "node:readline";
 import { rerankWithScorer } from "@mastra/rag";
-const answers = [];
-for (const { results, scores, options } of JSON.parse(process.argv[2])) {
-  const scorer = { getRelevanceScore: async (_query, text) => scores[text] };
-  answers.push(await rerankWithScorer({ results, query: "q", scorer, options }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const answers = [];
+  for (const { results, scores, options } of JSON.parse(line)) {
+    const scorer = { getRelevanceScore: async (_query, text) => scores[text] };
+    answers.push(await rerankWithScorer({ results, query: "q", scorer, options }));
+  }
+  console.log("answer " + JSON.stringify(answers));
 }
-console.log(JSON.stringify(answers));
 """
 
 Call = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, object], Any]:
-    """Runs a script with an npm package beside it."""
-    folders: dict[str, Path] = {}
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str, object], Any]]:
+    """Asks a script with an npm package beside it."""
+    running: dict[str, subprocess.Popen[str]] = {}
 
-    def run(package: str, script: str, argument: object) -> Any:
-        if package not in folders:
-            folder = folders[package] = tmp_path_factory.mktemp("npm")
-            (folder / "package.json").write_text('{"private": true, "type": "module"}')
-            install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-            subprocess.run([*install, package], cwd=folder, check=True, capture_output=True)
-        (folders[package] / "script.js").write_text(script)
-        command = ["node", "--no-deprecation", "script.js", json.dumps(argument)]
-        done = subprocess.run(command, cwd=folders[package], capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+    def started(package: str, script: str) -> subprocess.Popen[str]:
+        folder = tmp_path_factory.mktemp("npm")
+        (folder / "package.json").write_text('{"private": true, "type": "module"}')
+        install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        subprocess.run([*install, package], cwd=folder, check=True, capture_output=True)
+        (folder / "script.js").write_text(script)
+        command = ["node", "--no-deprecation", "script.js"]
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
-    return run
+    def ask(package: str, script: str, argument: object) -> Any:
+        if package not in running:
+            running[package] = started(package, script)
+        process = running[package]
+        assert process.stdin
+        assert process.stdout
+        said: list[str] = []
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(argument) + "\n")
+            process.stdin.flush()
+        for line in process.stdout:
+            if line.startswith("answer "):
+                return json.loads(line.removeprefix("answer "))
+            said.append(line)
+        running.pop(package).wait()
+        raise AssertionError("".join(said))
+
+    yield ask
+    for process in running.values():
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(params=["@mastra/pg@1.27.1", "@mastra/pg@1.0.0"])

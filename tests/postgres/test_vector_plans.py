@@ -86,8 +86,15 @@ def test_the_index_is_used_for_every_metric_and_type(here: str, metric: str, kin
     check_plans(here, 8_000, metric, kind, config)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("metric", "kind", "config"), EVERY, ids=str)
+# One of each kind of index here; all of them, which differ by their operators alone, by night.
+LARGE = [("cosine", "vector", Hnsw()), ("hamming", "bit", Hnsw()), ("cosine", "halfvec", IvfFlat()), ("cosine", "vector", Hnsw(quantize="binary"))]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind", "config"),
+    [pytest.param(*one, marks=pytest.mark.slow if one in LARGE else pytest.mark.nightly) for one in EVERY],
+    ids=str,
+)
 def test_the_index_is_used_at_50_000_vectors(here: str, metric: str, kind: str, config) -> None:
     check_plans(here, 50_000, metric, kind, config, 32)
 
@@ -132,8 +139,13 @@ def test_what_a_search_touches_does_not_grow_with_the_table(here: str) -> None:
 SELECTIVITIES = (0.5, 0.1, 0.01, 0.001)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("count", "dimension", "clusters"), [(50_000, 96, 200), (60_000, 32, 60)])
+@pytest.mark.parametrize(
+    ("count", "dimension", "clusters"),
+    [
+        pytest.param(50_000, 96, 200, marks=pytest.mark.slow),
+        pytest.param(60_000, 32, 60, marks=pytest.mark.nightly),
+    ],
+)
 def test_recall_is_095_at_the_defaults_near_far_and_scattered(
     server: Server, here: str, count: int, dimension: int, clusters: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
