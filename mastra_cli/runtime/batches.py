@@ -10,7 +10,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from mastra_cli.errors import InvalidArgument, RecordRejected, kind_of
 from mastra_cli.runtime import identity
@@ -23,6 +23,9 @@ FEW_BYTES = 1024 * 1024
 IN_MEMORY = 8 * 1024 * 1024
 _BLOCK = 256 * 1024
 
+# The plain one first: it is the quick one.
+_MAPPINGS = (dict, Mapping)
+_RECORDS = (RecordInput, Record)
 _KEYS = frozenset({"external_id", "data", "entity_type"})
 _ESCAPED = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
@@ -59,6 +62,8 @@ class Batch:
         self._bytes = 0
         self._few = few
         self._spool: tempfile.SpooledTemporaryFile[bytes] | None = None
+        self._lines: list[str] = []
+        """Those that are on their way to the spool."""
 
     def add(self, record: object) -> None:
         """Take one record, or reject it."""
@@ -85,28 +90,31 @@ class Batch:
         self._keep(row)
 
     def _keep(self, row: Row) -> None:
+        self._bytes += len(row.data)
         if self._spool is None:
             if row.data:
                 self.rows.append(row)
             else:
                 self.present.append(row.external_id)
-            self._bytes += len(row.data)
             if len(self.rows) + len(self.present) > self._few or (
                 self._bytes > FEW_BYTES and self._few == FEW
             ):
-                self._spill()
+                self._spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed by close)
+                self._lines = self._listed()
+                self.rows, self.present = [], []
         else:
-            self._spool.write(copy_line(self.received, row))
+            self._lines.append(copy_line(self.received, row))
+            if self._bytes > _BLOCK:
+                self._spill(self._spool)
 
-    def _spill(self) -> None:
-        self._spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed by close)
-        self._spool.write(self._lines())
-        self.rows, self.present = [], []
+    def _spill(self, spool: tempfile.SpooledTemporaryFile[bytes]) -> None:
+        spool.write("".join(self._lines).encode())
+        self._lines, self._bytes = [], 0
 
-    def _lines(self) -> bytes:
+    def _listed(self) -> list[str]:
         # The numbers stay below those of what is yet to come.
         lines = [copy_line(number, row) for number, row in enumerate(self.rows, 1 - len(self.rows))]
-        return b"".join([*lines, *(copy_line(0, Row(id, None, "")) for id in self.present)])
+        return [*lines, *(copy_line(0, Row(id, None, "")) for id in self.present)]
 
     @property
     def few(self) -> bool:
@@ -120,8 +128,9 @@ class Batch:
     def blocks(self) -> Iterator[bytes]:
         """All records as COPY wants them; again from the beginning at each call."""
         if self._spool is None:
-            yield self._lines()
+            yield "".join(self._listed()).encode()
             return
+        self._spill(self._spool)
         self._spool.seek(0)
         while block := self._spool.read(_BLOCK):
             yield block
@@ -137,12 +146,16 @@ def checked_mode(mode: object) -> str:
     return str(mode)
 
 
-def copy_line(number: int, row: Row) -> bytes:
+def copy_line(number: int, row: Row) -> str:
     """A line of COPY's text format. No data: the record is present, and nothing more."""
     # JSON text has no raw control characters, but backslashes it has.
     data = row.data.replace("\\", "\\\\") if row.data else "\\N"
-    kind = "\\N" if row.entity_type is None else row.entity_type.translate(_ESCAPED)
-    return f"{number}\t{row.external_id.translate(_ESCAPED)}\t{kind}\t{data}\n".encode()
+    kind = "\\N" if row.entity_type is None else _escaped(row.entity_type)
+    return f"{number}\t{_escaped(row.external_id)}\t{kind}\t{data}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPED) if "\\" in text or not text.isprintable() else text
 
 
 def settle(rows: list[Row], mode: str) -> Settled:
@@ -158,21 +171,17 @@ def settle(rows: list[Row], mode: str) -> Settled:
 
 def read(record: object, index: int) -> Row | Rejection:
     """The record as a row, or why it can not be one."""
-    if isinstance(record, RecordInput | Record):
-        external_id, data, entity_type = record.external_id, record.data, record.entity_type
-    elif isinstance(record, Mapping):
-        given = cast("Mapping[object, object]", record)
+    given: Any = record
+    if isinstance(record, _MAPPINGS):
         external_id, data, entity_type = given.get("external_id"), given.get("data"), given.get("entity_type")
-        missing = [key for key in ("external_id", "data") if key not in given]
-        strange = [key for key in given if key not in _KEYS]
-        if missing or strange:
-            words = (
-                f"it has no {' and no '.join(missing)}"
-                if missing
-                else f"it has an unknown key {strange[0]!r}"
-            )
-            valid = identity.objection(external_id, "external_id") is None
-            return Rejection(index, cast("str", external_id) if valid else None, words)
+        if (
+            "external_id" not in given
+            or "data" not in given
+            or len(given) != (3 if "entity_type" in given else 2)
+        ):
+            return _misshapen(given, index)
+    elif isinstance(record, _RECORDS):
+        external_id, data, entity_type = given.external_id, given.data, given.entity_type
     else:
         return Rejection(index, None, f"a record is a RecordInput or a mapping, not {kind_of(record)}")
     if words := identity.objection(external_id, "external_id"):
@@ -180,10 +189,21 @@ def read(record: object, index: int) -> Row | Rejection:
     key = str(external_id)
     if entity_type is not None and (words := identity.objection(entity_type, "entity_type")):
         return Rejection(index, key, words)
-    if not isinstance(data, Mapping):
+    if not isinstance(data, _MAPPINGS):
         return Rejection(index, key, f"data must be an object (a dict), and is {kind_of(data)}")
-    given = cast("Mapping[object, object]", data)
-    answer = json_text(given if isinstance(given, dict) else dict(given))
+    answer = json_text(cast(Any, data) if isinstance(data, dict) else dict(cast(Any, data)))
     if isinstance(answer, Reason):
         return Rejection(index, key, answer.words)
     return Row(key, None if entity_type is None else str(entity_type), answer)
+
+
+def _misshapen(given: Mapping[object, object], index: int) -> Rejection:
+    """A mapping with keys that a record has not, or without those that it has."""
+    missing = [key for key in ("external_id", "data") if key not in given]
+    if missing:
+        words = f"it has no {' and no '.join(missing)}"
+    else:
+        words = f"it has an unknown key {next(key for key in given if key not in _KEYS)!r}"
+    external_id = given.get("external_id")
+    valid = identity.objection(external_id, "external_id") is None
+    return Rejection(index, cast("str", external_id) if valid else None, words)

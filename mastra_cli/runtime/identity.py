@@ -32,6 +32,9 @@ def is_made(id: object) -> TypeGuard[str]:
 
 def objection(value: Any, what: str) -> str | None:
     """Why this can not be a caller's own id; None when it can."""
+    # The quick look: most ids are plain.
+    if type(value) is str and value.isascii() and 0 < len(value) <= MAX_BYTES and "\0" not in value:
+        return None
     if not isinstance(value, str):
         return f"{what} must be a str, and is {kind_of(value)}"
     if not value:

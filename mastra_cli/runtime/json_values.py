@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
@@ -17,9 +18,23 @@ MAX_BYTES = 50 * 1024 * 1024
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}", re.ASCII)
 _TOO_LONG = 10**MAX_DIGITS
-dumps = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
-).encode
+
+
+def _encoder(*, ascii: bool) -> Callable[[object], str]:
+    """`JSONEncoder.encode`, made ready once: its own `encode` does that at each call."""
+    encoder = json.JSONEncoder(
+        ensure_ascii=ascii, allow_nan=False, check_circular=False, separators=(",", ":")
+    )
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # not every Python has it
+        return encoder.encode
+    quoted = json.encoder.encode_basestring_ascii if ascii else json.encoder.encode_basestring
+    chunks = make(None, encoder.default, quoted, None, ":", ",", False, False, False)
+    return lambda data: "".join(chunks(data, 0))
+
+
+dumps = _encoder(ascii=False)
+_ascii = _encoder(ascii=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +49,17 @@ def json_text(data: object) -> str | Reason:
     if not _is_plain(data) and (words := _objection(data)):
         return Reason(words)
     try:
-        text = dumps(data)
-        size = len(text.encode())
+        text = _ascii(data)
+        size = len(text)
+        # Most data is ASCII, of which this is all; else it is written as it is, and looked at for NUL.
+        if "\\u" in text:
+            text = dumps(data)
+            size = len(text.encode())
     except (ValueError, RecursionError):  # NaN, a lone surrogate, too many digits to print
         return Reason(_objection(data) or "it can not be written as JSON")
     if size > MAX_BYTES:
         return Reason(f"it has {size:,} bytes as JSON, and at most {MAX_BYTES:,} are allowed")
-    if ("\\u0000" in text or (size > MAX_DIGITS and _LONG_NUMBER.search(text))) and (
+    if ((size > MAX_DIGITS and _LONG_NUMBER.search(text)) or "\\u0000" in text) and (
         words := _objection(data)
     ):
         return Reason(words)
