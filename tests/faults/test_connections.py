@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -147,6 +148,59 @@ def test_the_first_call_after_a_killed_backend_works(furnished: str) -> None:
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             call(w)
+
+
+LONE = {
+    "upsert_records": WRITES["upsert_records"],
+    "save_messages": WRITES["save_messages"],
+    "update_vector": lambda w, **o: w.vector.update_vector(
+        index_name="idx", id="v1", metadata={"n": 100}, **o
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LONE)
+def test_a_write_that_was_never_sent_is_no_unknown_outcome(furnished: str, proxy: Proxy, name: str) -> None:
+    with calls.world(proxy.url(furnished)) as w, psycopg.connect(furnished, autocommit=True) as direct:
+        LONE[name](w)
+        before = calls.state(direct)
+        proxy.down = True
+        proxy.cut()
+        time.sleep(0.05)
+        with pytest.raises(DatabaseUnreachable):
+            LONE[name](w, timeout=0.2)
+        assert calls.state(direct) == before
+        proxy.heal()
+        LONE[name](w)
+
+
+@pytest.mark.parametrize("name", LONE)
+def test_a_write_whose_session_the_server_ended_is_no_unknown_outcome(
+    furnished: str, proxy: Proxy, name: str
+) -> None:
+    """It waits for a lock when its backend is told to end; then there is no server any more."""
+    with calls.world(proxy.url(furnished)) as w, psycopg.connect(furnished, autocommit=True) as direct:
+        LONE[name](w)
+        before = calls.state(direct)
+
+        def end() -> None:
+            for _ in range(200):
+                proxy.down = True
+                rows = direct.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+                ).fetchall()
+                if rows:
+                    return
+                time.sleep(0.01)
+
+        with psycopg.connect(furnished) as other:
+            other.execute("LOCK TABLE mastra.records, mastra.message, mastra.idx IN SHARE MODE")
+            ending = threading.Thread(target=end)
+            ending.start()
+            with pytest.raises(DatabaseUnreachable):
+                LONE[name](w, timeout=2)
+            ending.join()
+        assert calls.state(direct) == before
 
 
 def test_a_server_without_a_free_connection_says_so(furnished: str, admin: psycopg.Connection) -> None:

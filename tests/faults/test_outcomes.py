@@ -56,6 +56,10 @@ class Scene:
         self.proxy.cut()
         return nullcontext()
 
+    def gone_at_work(self, _: World) -> Any:
+        self.proxy.kill_at(1, stay_down=True)
+        return nullcontext()
+
     def gone_at_commit(self, _: World) -> Any:
         self.proxy.swallow_commit(stay_down=True)
         return nullcontext()
@@ -95,6 +99,7 @@ ROWS: dict[str, tuple[Callable[[Scene, World], Any], set[str]]] = {
     "the connection breaks": (Scene.lost, set(COLUMNS)),
     "the connection breaks at COMMIT, answer lost": (Scene.answer_lost, COMMITS),
     "the server is gone": (Scene.gone, set(COLUMNS)),
+    "the server is gone while it works": (Scene.gone_at_work, set(COLUMNS)),
     "the server is gone at COMMIT, answer lost": (Scene.gone_at_commit, COMMITS),
     "requests are swallowed": (Scene.silent, set(COLUMNS)),
     "answers are swallowed": (Scene.deaf, set(COLUMNS)),

@@ -106,6 +106,22 @@ class Wire(AsyncConnection[TupleRow]):
         self._until, self._patience = math.inf, _UNATTENDED
         self.used = monotonic()
 
+    def was_hung_up(self) -> bool:
+        """Whether the other end has gone while nothing was asked: what is sent now would not arrive."""
+        try:
+            # Twice: the first may read what was said in parting, and the end comes after it.
+            self.pgconn.consume_input()
+            self.pgconn.consume_input()
+        except psycopg.OperationalError:
+            return True
+        return False
+
+    def refused(self, error: psycopg.Error) -> bool:
+        """Whether the server ended the session instead of doing what was asked."""
+        # A backend heeds this between statements and inside of them, never on its way from a COMMIT to the
+        # answer. A pooler may say it while its server goes on.
+        return error.sqlstate in ("57P01", "57P05", "25P03") and self.prepare_threshold is not None
+
     async def wait(
         self, gen: Generator[Any, Any, T], interval: float = _INTERVAL, timeout: float | None = None
     ) -> T:

@@ -144,7 +144,8 @@ class Connections:
                 wire = opened.idle.pop()
             except IndexError:
                 return None
-            if wire.born > opened.drained and monotonic() - wire.born < _LIFETIME:
+            young = wire.born > opened.drained and monotonic() - wire.born < _LIFETIME
+            if young and not wire.was_hung_up():
                 return wire
             wire.close()
 

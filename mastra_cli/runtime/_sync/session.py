@@ -226,14 +226,15 @@ class Pool(Connections):
                     return attempt(wire)
             except psycopg.Error as error:
                 lost = is_lost(error)
-                unsure = unsure or (writes and lost and wire is not None)
+                may_be_done = lost and wire is not None and not wire.refused(error)
+                unsure = unsure or (writes and may_be_done)
                 give_up = min(give_up, clock.until, monotonic() + clock.patience)
                 hopeless = isinstance(error, Silent) or monotonic() + pause >= give_up
                 if hopeless or not (lost or error.sqlstate in ("40001", "40P01")):
                     raise _translated(error, clock, unsure=unsure) from error
                 if lost:
                     self._heal(wire)
-                    if once:
+                    if once and may_be_done:
                         raise _translated(error, clock, unsure=unsure) from error
             except DatabaseUnreachable as error:
                 if unsure:
