@@ -104,12 +104,13 @@ text_parts = st.builds(lambda t: {"type": "text", "text": t}, text)
 calls = st.builds(
     lambda i: {"type": "tool-call", "tool_call_id": i, "tool_name": "t", "args": {"q": i}}, call_ids
 )
+thoughts = st.just({"type": "thinking", "thinking": "hm", "signature": "s"})
 results = st.builds(
     lambda i, r: {"type": "tool-result", "tool_call_id": i, "tool_name": "t", "result": r}, call_ids, text
 )
 contents = st.one_of(
     st.tuples(st.sampled_from(["user", "assistant", "system", "assistant"]), text),
-    st.tuples(st.just("assistant"), st.lists(st.one_of(text_parts, calls), min_size=1, max_size=3)),
+    st.tuples(st.just("assistant"), st.lists(st.one_of(text_parts, calls, thoughts), min_size=1, max_size=3)),
     st.tuples(st.just("tool"), st.lists(results, min_size=1, max_size=3)),
     st.tuples(st.just("user"), st.lists(text_parts, min_size=1, max_size=2)),
     st.tuples(st.just("tool"), text),

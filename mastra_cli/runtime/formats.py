@@ -12,10 +12,16 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument, kind_of
-from mastra_cli.runtime import formats_anthropic, formats_core, formats_openai, formats_ui
+from mastra_cli.runtime import (
+    formats_anthropic,
+    formats_core,
+    formats_openai,
+    formats_responses,
+    formats_ui,
+)
 from mastra_cli.runtime.checks import kept_date
 from mastra_cli.runtime.models_memory import Message
-from mastra_cli.runtime.parts import Part, as_base64, is_parts, of_type, with_parts
+from mastra_cli.runtime.parts import Part, as_base64, is_blocks, is_parts, is_result, of_type, with_parts
 from mastra_cli.runtime.steps import arrange
 
 __all__ = ["FORMATS", "check_format", "read", "read_all", "write"]
@@ -91,10 +97,18 @@ def _read(item: Any) -> list[Message]:
     given = cast("Mapping[str, Any]", plain)
     if formats_openai.is_completion(given):
         return _read(formats_openai.only_choice(given))
+    if (items := formats_responses.items_of(given)) is not None:
+        return [message for item in items for message in _read(item)]
+    if "role" not in given and (said := formats_responses.read_item(given, _content)):
+        named = {name: given[name] for name in ("id", "thread_id", "created_at") if given.get(name)}
+        given = {**named, "role": said[0], "content": said[1]}
+    if "role" not in given and (speaker := formats_responses.LANGCHAIN.get(str(given.get("type")))):
+        given = {**given, "role": speaker}
     role = ROLES.get(str(given.get("role")))
     if role is None:
         raise InvalidArgument(
-            f"the role of a message must be user, assistant, system or tool, and is {given.get('role')!r}"
+            f"the role of a message must be user, assistant, system or tool, and is {given.get('role')!r}",
+            hint='{"role": "user", "content": "..."}, a provider\'s own message, or an item of its response',
         )
     outline = Message(
         id=_text(given, "id") or "",
@@ -125,13 +139,15 @@ def _checked(message: Message) -> list[Message]:
     if message.type not in KINDS:
         raise InvalidArgument(f"the type of a message must be one of {', '.join(KINDS)}: {message.type!r}")
     _check_beside(message)
-    if not is_parts(message.content):
-        return [message]
-    typed = message.content
+    typed = message.content if is_parts(message.content) and not is_result(message) else []
     for part in typed:
         _check_part(part)
     results = of_type(typed, "tool-result")
     rest = [part for part in typed if part["type"] != "tool-result"]
+    if not message.seq:  # what is stored may be stored again
+        _check_tools(message, rest, results)
+    if not typed:
+        return [message]
     if message.role == "user" and results:
         return _several(message, [("tool", results), ("user", rest)])
     told = [part for part in typed if part["type"] in ("tool-call", "tool-result")]
@@ -170,7 +186,7 @@ def _content(content: Any) -> Any:
 def _part(part: Part) -> Any:
     if not isinstance(part.get("type"), str):
         return part
-    for form in (formats_core, formats_openai, formats_anthropic):
+    for form in (formats_core, formats_openai, formats_responses, formats_anthropic):
         if (found := form.read_part(part)) is not None:
             part = found
             break
@@ -200,12 +216,26 @@ def _shown(item: Any) -> str:
 
 # What a part of a type must hold: one of these, a str.
 _NEEDS = {"text": ("text",), "refusal": ("refusal",), "image": ("image",), "file": ("data", "file_id")}
+# Of providers' own parts, which were not known by what they hold: what that would have been.
+_UNREAD = {
+    "image_url": "an image_url with a url",
+    "input_audio": "input_audio with data and format",
+    "input_text": "text",
+    "output_text": "text",
+    "tool_use": "id and name",
+    "tool_result": "tool_use_id",
+    "document": "a source",
+}
 
 
 def _check_part(part: Part) -> None:
-    needs = _NEEDS.get(part["type"])
-    if needs and not any(isinstance(part.get(name), str) for name in needs):
-        raise InvalidArgument(f"a part of type {part['type']} needs {' or '.join(needs)}, a str")
+    kind = part["type"]
+    needs = _NEEDS.get(kind)
+    sourced = kind in ("image", "document") and is_blocks([part])
+    if needs and not sourced and not any(isinstance(part.get(name), str) for name in needs):
+        raise InvalidArgument(f"a part of type {kind} needs {' or '.join(needs)}, a str")
+    if kind in _UNREAD and not sourced:
+        raise InvalidArgument(f"a part of type {kind} needs {_UNREAD[kind]}")
     if part["type"] not in ("tool-call", "tool-result"):
         return
     if not isinstance(part.get("tool_call_id"), str) or not part["tool_call_id"]:
@@ -223,6 +253,27 @@ def _check_beside(message: Message) -> None:
             raise InvalidArgument(f"{name} must be a list, and is {kind_of(values)}")
         if name != "tool_call_args" and not all(isinstance(v, str) for v in cast("list[Any]", values)):
             raise InvalidArgument(f"{name} must be a list of str")
+
+
+def _check_tools(message: Message, rest: Sequence[Part], results: Sequence[Part]) -> None:
+    """What is of tools must say which call it is, or answers: else no provider could be sent it."""
+    ids, names = message.tool_call_ids or [], message.tool_names or []
+    if message.role == "tool":
+        if not (results or is_result(message)):
+            raise InvalidArgument(
+                "a message of a tool needs the id of the call that it answers",
+                hint='{"role": "tool", "tool_call_id": "...", "content": "..."}, or tool-result parts',
+            )
+        if rest:
+            raise InvalidArgument(f"a message of a tool holds its results alone, and not {rest[0]['type']}")
+    elif message.type == "tool-result" and not (ids or results):
+        raise InvalidArgument("a message of type tool-result needs tool_call_ids, or parts of that type")
+    if message.type != "tool-call" or of_type(rest, "tool-call"):
+        return
+    if not ids or len(names) != len(ids):
+        raise InvalidArgument(
+            "a message of type tool-call needs tool_call_ids and as many tool_names, or parts of that type"
+        )
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:

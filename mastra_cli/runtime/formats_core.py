@@ -45,7 +45,7 @@ def write_part(part: Part) -> Part:
 
 def read_part(part: Part) -> Part | None:
     """The raw part, or None when this is no camelCase part."""
-    if part["type"] in _SPOKEN:
+    if part["type"] in _SPOKEN and ("text" in part or "data" in part):
         return {"type": _SPOKEN[part["type"]], **_renamed(part, "text", "thinking")}
     if part["type"] not in ("tool-call", "tool-result", "image", "file") or not (_RAW.keys() & part.keys()):
         return None

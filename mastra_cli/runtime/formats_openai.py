@@ -16,10 +16,11 @@ from mastra_cli.runtime.parts import (
     is_url,
     result_text,
     split_data_url,
+    told,
 )
 from mastra_cli.runtime.steps import Step
 
-__all__ = ["is_completion", "only_choice", "read_message", "read_part", "write"]
+__all__ = ["arguments", "is_completion", "only_choice", "read_message", "read_part", "write"]
 
 _AUDIO = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3"}
 
@@ -37,13 +38,18 @@ def write(steps: Sequence[Step]) -> list[dict[str, Any]]:
         else:
             shape = _user_part if step.role == "user" else _text_part
             if content := [shape(part) for part in step.parts if _sayable(part)]:
-                written.append({"role": step.role, "content": content})
+                written.append({"role": step.role, "content": _plainly(content)})
     return written
 
 
 def _sayable(part: Part) -> bool:
-    """Whether the API has a word for it: another provider's reasoning and the like it has not."""
-    return part["type"] in ("text", "image", "file", "refusal")
+    """Whether there is something to say: of another model's reasoning there is not."""
+    return part["type"] in ("text", "refusal") or (part["type"] != "tool-call" and bool(told(part)))
+
+
+def _plainly(content: list[Part]) -> str | list[Part]:
+    """A text alone as the string that every compatible server takes."""
+    return content[0]["text"] if len(content) == 1 and content[0]["type"] == "text" else content
 
 
 def _assistant(parts: Sequence[Part]) -> list[dict[str, Any]]:
@@ -51,8 +57,7 @@ def _assistant(parts: Sequence[Part]) -> list[dict[str, Any]]:
     calls = [_call(part) for part in parts if part["type"] == "tool-call"]
     if not said and not calls:
         return []
-    only = said[0]["text"] if len(said) == 1 and said[0]["type"] == "text" and calls else said or None
-    message: dict[str, Any] = {"role": "assistant", "content": only}
+    message: dict[str, Any] = {"role": "assistant", "content": _plainly(said) if said else None}
     return [message | {"tool_calls": calls} if calls else message]
 
 
@@ -78,7 +83,7 @@ def _result(part: Part) -> dict[str, Any]:
     return {
         "role": "tool",
         "tool_call_id": part["tool_call_id"],
-        "content": [_text_part(block) for block in blocks] if plain_text else result_text(result),
+        "content": _plainly([_text_part(block) for block in blocks]) if plain_text else result_text(result),
     }
 
 
@@ -87,14 +92,11 @@ def _text_part(part: Part) -> Part:
         return {"type": "refusal", "refusal": part["refusal"]}
     if part["type"] == "text":
         return {"type": "text", "text": as_text(part.get("text", ""))}
-    return {
-        "type": "text",
-        "text": f"[{part['type']}: {part.get('filename') or part.get('media_type') or ''}]",
-    }
+    return {"type": "text", "text": told(part)}
 
 
 def _user_part(part: Part) -> Part:
-    if part["type"] == "image":
+    if part["type"] == "image" and "image" in part:
         detail = {"detail": part["detail"]} if part.get("detail") else {}
         return {
             "type": "image_url",
@@ -145,6 +147,7 @@ def read_message(given: Mapping[str, Any], content_of: Callable[[Any], Any]) -> 
         return [
             {"type": "tool-result", "tool_call_id": given["tool_call_id"], "result": result}
             | ({"tool_name": name} if isinstance(name, str) else {})
+            | ({"is_error": True} if given.get("status") == "error" else {})  # LangChain's word
         ]
     if given.get("function_call"):
         raise InvalidArgument(
@@ -159,13 +162,18 @@ def read_message(given: Mapping[str, Any], content_of: Callable[[Any], Any]) -> 
         parts.append({"type": "text", "text": content})
     if refusal:
         parts.append({"type": "refusal", "refusal": refusal})
-    return parts + [_read_call(call) for call in calls or ()]
+    # LangChain tells a call twice when the provider's block stands in the content.
+    there = [part.get("tool_call_id") for part in parts if part["type"] == "tool-call"]
+    return parts + [call for call in map(_read_call, calls or ()) if call["tool_call_id"] not in there]
 
 
 def _read_call(call: Any) -> Part:
     call = call.model_dump() if hasattr(call, "model_dump") else call
     if isinstance(call, Mapping):
         given = cast("Mapping[str, Any]", call)
+        if isinstance(given.get("name"), str) and "args" in given:  # LangChain's
+            part = {"tool_call_id": given.get("id"), "tool_name": given["name"], "args": given["args"]}
+            return {"type": "tool-call", **part}
         if isinstance(custom := given.get("custom"), Mapping):
             made = cast("Mapping[str, Any]", custom)
             part = {"tool_call_id": given.get("id"), "tool_name": made.get("name"), "args": made.get("input")}
@@ -173,11 +181,11 @@ def _read_call(call: Any) -> Part:
         if isinstance(function := given.get("function"), Mapping):
             made = cast("Mapping[str, Any]", function)
             part = {"tool_call_id": given.get("id"), "tool_name": made.get("name")}
-            return {"type": "tool-call", **part, "args": _arguments(made.get("arguments"))}
+            return {"type": "tool-call", **part, "args": arguments(made.get("arguments"))}
     raise InvalidArgument(f"this is no tool call: {call!r}")
 
 
-def _arguments(text: Any) -> Any:
+def arguments(text: Any) -> Any:
     """The object that the text says; text that says none (a model may write anything) as it is."""
     if not isinstance(text, str):
         return {} if text is None else text

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument
 from mastra_cli.runtime.models_memory import Message
-from mastra_cli.runtime.parts import Part, as_text, as_url, parts_of, split_data_url
+from mastra_cli.runtime.parts import Part, as_text, as_url, parts_of, split_data_url, told
 from mastra_cli.runtime.window import pair
 
 __all__ = ["is_ui", "read", "write"]
@@ -28,7 +28,11 @@ def write(messages: Sequence[Message]) -> list[dict[str, Any]]:
             elif part["type"] == "tool-result" and (number, position) not in answered:
                 # Its call is on another page: it is shown all the same.
                 invocations.append(_invocation({**part, "args": {}}, part))
-        texts = [as_text(part.get("text") or "") for part in parts if part["type"] == "text"]
+        texts = [
+            told(part)
+            for part in parts
+            if part["type"] not in ("tool-call", "tool-result") and not _is_attached(part)
+        ]
         if message.role == "tool" and not invocations:
             continue
         shown: dict[str, Any] = {
@@ -40,7 +44,7 @@ def write(messages: Sequence[Message]) -> list[dict[str, Any]]:
             shown["createdAt"] = message.created_at.isoformat()
         if invocations:
             shown["toolInvocations"] = invocations
-        if attached := [_attachment(part) for part in parts if part["type"] in ("image", "file")]:
+        if attached := [_attachment(part) for part in parts if _is_attached(part)]:
             shown["experimental_attachments"] = attached
         written.append(shown)
     return written
@@ -58,6 +62,10 @@ def _invocation(call: Part, answer: Part | None) -> dict[str, Any]:
         if answer.get("is_error"):
             shown["isError"] = True
     return shown
+
+
+def _is_attached(part: Part) -> bool:
+    return part["type"] == "file" or (part["type"] == "image" and "image" in part)
 
 
 def _attachment(part: Part) -> dict[str, Any]:

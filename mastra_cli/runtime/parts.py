@@ -20,6 +20,13 @@ _TOO_LONG = 10**MAX_DIGITS
 _AS_UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,([A-Za-z0-9+/]*={0,2})")
+_REASONING = ("thinking", "redacted_thinking", "reasoning")
+_SHOWN = ("image", "file", "document", "container_upload")
+# What providers' own tools did on their side: too long to be told in full.
+_THEIR_WORK = re.compile(
+    r".*_(?:call|call_output|tool_use|tool_result)|mcp_.*|compaction|program(?:_output)?|additional_tools"
+    r"|tool_search_output"
+)
 _MAGIC = (("/9j/", "image/jpeg"), ("iVBOR", "image/png"), ("R0lGOD", "image/gif"), ("UklGR", "image/webp"))
 
 
@@ -34,7 +41,7 @@ def is_parts(content: Any) -> TypeGuard[list[Part]]:
 def parts_of(message: Message) -> list[Part]:
     """The message as parts, whichever way it was given: as parts, or as text with `tool_...` beside it."""
     content, ids = message.content, message.tool_call_ids or []
-    if is_parts(content):
+    if is_parts(content) and not is_result(message):
         parts = list(content)
         if message.type != "tool-call" or any(part["type"] == "tool-call" for part in parts):
             return parts
@@ -62,6 +69,13 @@ def parts_of(message: Message) -> list[Part]:
             for number, id in enumerate(ids)
         ]
     return parts
+
+
+def is_result(message: Message) -> bool:
+    """Whether the content, even where it is a list of parts, is what the calls named beside it answered."""
+    if message.type != "tool-result" or not message.tool_call_ids:
+        return False
+    return not is_parts(message.content) or not of_type(message.content, "tool-result")
 
 
 def _at(values: Sequence[Any] | None, number: int, otherwise: Any = "") -> Any:
@@ -94,11 +108,30 @@ def as_text(value: Any) -> str:
 
 def result_text(result: Any) -> str:
     """A tool's result as text: strings and blocks of text as they are, other JSON as its text."""
-    if is_blocks(result):
-        return "\n".join(
-            block["text"] if block["type"] == "text" else f"[{block['type']}]" for block in result
-        )
-    return as_text(result)
+    return "\n".join(map(_block_text, result)) if is_blocks(result) else as_text(result)
+
+
+def _block_text(block: Part) -> str:
+    if block["type"] == "search_result":
+        texts = [each["text"] for each in block["content"]]
+        return "\n".join([f"[{block['title']}: {block['source']}]", *texts])
+    return block["text"] if block["type"] == "text" else f"[{block['type']}]"
+
+
+def told(part: Part) -> str:
+    """A part in words, where it can not be shown; reasoning, which is its own model's alone, has none."""
+    kind = part["type"]
+    if kind in _REASONING:
+        return ""
+    if kind in ("text", "refusal"):
+        return as_text(part.get("text") or part.get("refusal") or "")
+    if kind == "search_result" and is_blocks([part]):
+        return _block_text(part)
+    if kind not in _SHOWN and not _THEIR_WORK.fullmatch(kind):
+        return as_text(part)
+    names = (part.get(name) for name in ("filename", "title", "media_type", "name"))
+    words = next((name for name in names if isinstance(name, str) and name), "")
+    return f"[{kind}: {words}]" if words else f"[{kind}]"
 
 
 def is_blocks(result: Any) -> TypeGuard[list[Part]]:
@@ -111,6 +144,11 @@ def _is_block(block: Part) -> bool:
         case {"type": "text", "text": str()}:
             return True
         case {"type": "image", "image": str()} | {"type": "image" | "document", "source": {"type": str()}}:
+            return True
+        case {"type": "search_result", "title": str(), "source": str(), "content": texts}:
+            inner = cast("list[Any]", texts)
+            return is_parts(inner) and all(isinstance(each.get("text"), str) for each in inner)
+        case {"type": "tool_reference", "tool_name": str()}:
             return True
         case _:
             return False

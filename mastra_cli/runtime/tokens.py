@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from mastra_cli.errors import InvalidArgument
-from mastra_cli.runtime.parts import Part, as_text, is_blocks, result_text
+from mastra_cli.runtime.parts import Part, as_text, is_blocks, result_text, told
 
 # What the providers ask for an image of full size; a counter of text can not look at it.
 IMAGE_TOKENS = 1_600
@@ -135,8 +135,12 @@ def _part_cost(part: Part, counter: Callable[[str], int]) -> int:
             return max(1, images + (_counted(text, counter) if text else 0))
         case "image":
             return IMAGE_TOKENS
+        case "reasoning":  # one's own, which goes to nobody
+            return 1
         case "file":
             return max(IMAGE_TOKENS, len(as_text(part.get("data") or "")) // _BASE64_PER_TOKEN)
+        case kind if kind.endswith(("_call", "_call_output")):  # told, not shown
+            return max(1, _counted(told(part), counter))
         case _:
             return max(1, _counted(json.dumps(part, ensure_ascii=False), counter))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from anthropic.types import ContentBlockParam, MessageParam, ToolUseBlock
 from anthropic.types import Message as AnthropicMessage
-from anthropic.types import MessageParam, ToolUseBlock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+from openai.types.responses import Response
 from pydantic import TypeAdapter
 
 from mastra_cli.errors import InvalidArgument
@@ -70,6 +71,7 @@ def check_anthropic(messages: list[dict]) -> None:
     dump(ANTHROPIC.validate_python(messages))
     seen: set[str] = set()
     used: list[str] = []
+    marks = 0
     for number, message in enumerate(messages):
         assert message["role"] == ("assistant" if number % 2 else "user"), "they do not alternate"
         content = message["content"]
@@ -77,6 +79,8 @@ def check_anthropic(messages: list[dict]) -> None:
         assert blocks
         assert all(b["text"].strip() for b in blocks if b["type"] == "text"), "empty text"
         kinds = [b["type"] for b in blocks]
+        assert kinds[-1] not in ("thinking", "redacted_thinking"), "it ends in reasoning"
+        marks += sum("cache_control" in b for b in blocks)
         answers = [b["tool_use_id"] for b in blocks if b["type"] == "tool_result"]
         assert kinds[: len(answers)] == ["tool_result"] * len(answers), "results come first"
         assert sorted(answers) == sorted(used), "each call is answered in the next turn"
@@ -84,6 +88,7 @@ def check_anthropic(messages: list[dict]) -> None:
         assert not seen & set(used), "an id comes twice"
         seen |= set(used)
     assert not used or messages[-1]["role"] == "assistant"
+    assert marks <= 4
 
 
 def raw_of(messages: list[Message]) -> list[tuple[str, list[dict]]]:
@@ -357,6 +362,15 @@ def messages_with_ids(messages: list[Message]) -> list[Message]:
         ([{"role": "assistant", "function_call": {"name": "f", "arguments": ""}}], "function_call has no id"),
         ([{"role": "assistant", "tool_calls": [{"id": "x"}]}], "this is no tool call"),
         ([{"role": "tool", "content": [{"type": "tool-result", "result": 1}]}], "needs a tool_call_id"),
+        ([{"role": "tool", "content": "x"}], "a message of a tool needs the id of the call that it answers"),
+        ([{"role": "tool", "content": [RESULT, {"type": "text", "text": "x"}]}],
+         "a message of a tool holds its results alone, and not text"),
+        ([Message(role="tool", type="tool-result", content="r")], "needs the id of the call that it answers"),
+        ([Message(role="assistant", type="tool-result", content="r")], "needs tool_call_ids, or parts of that type"),
+        ([Message(role="assistant", type="tool-call", content="r")], "needs tool_call_ids and as many tool_names"),
+        ([Message(role="assistant", type="tool-call", tool_call_ids=["a", "b"], tool_names=["t"])],
+         "needs tool_call_ids and as many tool_names"),
+        ([{"type": "robot", "content": "x"}], "the role of a message must be user, assistant, system or tool"),
         ([{"role": "assistant", "content": [{"type": "tool-call", "tool_call_id": "x"}]}], "needs a tool_name"),
         ([{"role": "user", "content": "x", "id": 5}], "the id of a message must be a str, and is an int"),
         ([{"role": "user", "content": "x", "created_at": "yesterday"}], "this is no time: 'yesterday'"),
@@ -392,6 +406,11 @@ def test_an_unknown_format_is_refused_by_name() -> None:
         ({"type": "image", "url": "x"}, "a part of type image needs image, a str"),
         ({"type": "file", "data": None}, "a part of type file needs data or file_id, a str"),
         ({"type": "image_url", "image_url": {}}, "this is no message: {'role': 'user', 'content':"),
+        ({"type": "image_url"}, "a part of type image_url needs an image_url with a url"),
+        ({"type": "input_image"}, "a part of type file needs data or file_id, a str"),
+        ({"type": "tool_use"}, "a part of type tool_use needs id and name"),
+        ({"type": "document", "title": "x"}, "a part of type document needs a source"),
+        ({"type": "image", "source": {}}, "a part of type image needs image, a str"),
     ],
 )
 def test_a_part_must_hold_what_its_type_says(part: dict, words: str) -> None:
@@ -422,7 +441,8 @@ keys = st.sampled_from(
 )  # fmt: skip
 kinds = st.sampled_from(
     ["text", "tool-call", "tool-result", "image", "file", "image_url", "tool_use", "tool_result", "document", "url",
-     "thinking", "reasoning", "tool-invocation", "step-start", "refusal", "base64", "input_audio", "custom", "own"]
+     "input_text", "input_image", "input_file", "output_text", "function_call", "function_call_output", "search_result",
+     "bash_code_execution_tool_result", "server_tool_use", "web_search_call", "redacted_thinking", "thinking", "reasoning", "tool-invocation", "step-start", "refusal", "base64", "input_audio", "custom", "own"]
 )  # fmt: skip
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=4), kinds)
 values = st.recursive(
@@ -500,7 +520,7 @@ def test_an_assistants_image_is_told_where_it_can_not_be_shown() -> None:
     openai, anthropic = write(messages, "openai")[0], write(messages, "anthropic")[0]
     check_openai(openai)
     check_anthropic(anthropic)
-    assert openai[1]["content"] == anthropic[1]["content"] == [{"type": "text", "text": "[image: image/png]"}]
+    assert openai[1]["content"] == anthropic[1]["content"][0]["text"] == "[image: image/png]"
 
 
 @pytest.mark.parametrize(
@@ -543,7 +563,7 @@ def test_custom_tools_of_openai_keep_their_text() -> None:
     written, _ = write(messages, "openai")
     check_openai(written)
     assert written[1]["tool_calls"] == [call]
-    assert written[2]["content"] == [{"type": "text", "text": "1"}]
+    assert written[2]["content"] == "1"
 
 
 def test_images_in_results_reach_anthropic_and_are_told_to_openai() -> None:
@@ -560,3 +580,207 @@ def test_a_refusal_comes_back_as_one() -> None:
     written, _ = write([*talk(("user", "?")), message], "openai")
     check_openai(written)
     assert written[1]["content"] == [{"type": "refusal", "refusal": "I will not."}]
+
+
+# -- OpenAI's Responses, LangChain ---------------------------------------------------------------------------
+
+RESPONSE = {
+    "id": "resp_1", "object": "response", "created_at": 1, "model": "gpt", "parallel_tool_calls": True, "tools": [],
+    "tool_choice": "auto", "output": [
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "x" * 900},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "q"}},
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [
+            {"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []},
+            {"type": "refusal", "refusal": "Not that."}]},
+        {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "weather", "arguments": '{"city": "Paris"}'},
+        {"type": "custom_tool_call", "id": "ct_1", "call_id": "c2", "name": "sql", "input": "SELECT 1"}]}  # fmt: skip
+
+
+def test_a_response_of_openai_is_taken_as_it_is() -> None:
+    response = Response.model_validate(RESPONSE)
+    answers = [
+        {"type": "function_call_output", "call_id": "c1", "output": "20 degrees"},
+        {"type": "custom_tool_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "1"}]},
+    ]
+    asked = {"role": "user", "content": [
+        {"type": "input_text", "text": "hi"},
+        {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}", "detail": "low"},
+        {"type": "input_file", "file_data": "data:application/pdf;base64,JVBERi0=", "filename": "a.pdf"}]}  # fmt: skip
+    for given_ in (response, response.output, response.model_dump(), [*response.output]):
+        messages = read_all(given_)
+        assert [m.id for m in messages] == ["rs_1", "ws_1", "msg_1", "fc_1", "ct_1"]
+    thread = [*read_all([asked]), *messages, *read_all(answers)]
+    written, _ = write(thread, "openai")
+    check_openai(written)
+    assert written == [
+        {"role": "user", "content": [
+            {"type": "text", "text": "hi"},
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}", "detail": "low"}},
+            {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "a.pdf"}}]},
+        {"role": "assistant", "content": "[web_search_call]"},
+        {"role": "assistant", "content": [{"type": "text", "text": "Let me see."},
+                                          {"type": "refusal", "refusal": "Not that."}]},
+        {"role": "assistant", "content": None, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "20 degrees"},
+        {"role": "assistant", "content": None, "tool_calls": [
+            {"id": "c2", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}]},
+        {"role": "tool", "tool_call_id": "c2", "content": "1"},
+    ]  # fmt: skip
+    check_anthropic(write(thread, "anthropic")[0])
+    tokens = [m.tokens for m in Batch.of(messages, "t", estimate_tokens).messages]
+    assert tokens[0] == 1, "no window holds it"
+    assert 0 < tokens[1] < 10
+
+
+def test_langchains_messages_are_known_by_their_type() -> None:
+    call = {"name": "weather", "args": {"city": "Paris"}, "id": "c1", "type": "tool_call"}
+    block = {"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Paris"}}
+    found = read_all([
+        {"type": "system", "content": "be terse"},
+        {"type": "human", "content": "?", "additional_kwargs": {}},
+        {"type": "ai", "content": "", "tool_calls": [call]},
+        {"type": "tool", "content": "down", "tool_call_id": "c1", "status": "error"},
+        {"type": "ai", "content": [block], "tool_calls": [call]}])  # fmt: skip
+    assert [m.role for m in found] == ["system", "user", "assistant", "tool", "assistant"]
+    assert found[2].content == found[4].content == [CALL]
+    assert found[3].content == [
+        {"type": "tool-result", "tool_call_id": "c1", "result": "down", "is_error": True}
+    ]
+
+
+# -- Anthropic's own blocks ----------------------------------------------------------------------------------
+
+MARK = {"cache_control": {"type": "ephemeral"}}
+SERVED = {"type": "server_tool_use", "id": "s1", "name": "bash_code_execution", "input": {}}
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+PNG_SOURCE = {"type": "base64", "media_type": "image/png", "data": PNG}
+BASH = {"type": "bash_code_execution_result", "content": [], "return_code": 0, "stderr": "", "stdout": ""}
+EDIT = {"type": "text_editor_code_execution_create_result", "is_file_update": False}
+FOUND = {"type": "tool_search_tool_search_result", "tool_references": []}
+FETCHED = {"type": "web_fetch_tool_result_error", "error_code": "url_too_long"}
+RAN = {"type": "code_execution_result", "content": [], "return_code": 0, "stderr": "", "stdout": ""}
+SEARCHED = {
+    "type": "search_result",
+    "source": "https://x.test",
+    "title": "X",
+    "content": [{"type": "text", "text": "x"}],
+}
+# By role, blocks as the API takes them: one of each kind at least.
+BLOCKS: dict[str, list[dict[str, Any]]] = {
+    "user": [
+        {"type": "text", "text": "see"},
+        {"type": "image", "source": PNG_SOURCE}, {"type": "image", "source": {"type": "file", "file_id": "f"}},
+        {"type": "document", "source": PDF, "title": "a.pdf", "context": "about", "citations": {"enabled": True}},
+        {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "x"}]}, "title": "t"},
+        {"type": "document", "source": {"type": "file", "file_id": "f"}},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hi"}, "context": "c"},
+        {**SEARCHED, "citations": {"enabled": True}},
+        {"type": "container_upload", "file_id": "f"},
+    ],
+    "assistant": [
+        {"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "redacted_thinking", "data": "d"},
+        SERVED,
+        {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []},
+        {"type": "web_fetch_tool_result", "tool_use_id": "s1", "content": FETCHED},
+        {"type": "code_execution_tool_result", "tool_use_id": "s1", "content": RAN},
+        {"type": "bash_code_execution_tool_result", "tool_use_id": "s1", "content": BASH},
+        {"type": "text_editor_code_execution_tool_result", "tool_use_id": "s1", "content": EDIT},
+        {"type": "tool_search_tool_result", "tool_use_id": "s1", "content": FOUND},
+        {"type": "tool_use", "id": "c1", "name": "t", "input": {}, "caller": {"type": "direct"}},
+    ],
+    "tool": [{"type": "tool_result", "tool_use_id": "c1", "content": [
+        {"type": "text", "text": "x"}, {"type": "image", "source": PNG_SOURCE}, SEARCHED,
+        {"type": "tool_reference", "tool_name": "t"}]}],
+}  # fmt: skip
+
+
+def test_every_block_of_anthropic_comes_back_as_it_was() -> None:
+    known = {get_args(get_type_hints(member)["type"])[0] for member in get_args(ContentBlockParam)}
+    assert {block["type"] for blocks in BLOCKS.values() for block in blocks} == known
+    turns = [{"role": "assistant" if role == "assistant" else "user", "content": blocks}
+             for role, blocks in BLOCKS.items()]  # fmt: skip
+    written, _ = write(read_all(turns), "anthropic")
+    check_anthropic(written)
+    assert written == turns
+
+
+def test_what_anthropic_made_is_told_to_others_and_in_other_places() -> None:
+    messages = read_all([{"role": "user", "content": BLOCKS["user"]},
+                         {"role": "assistant", "content": BLOCKS["assistant"][:7]}])  # fmt: skip
+    openai, _ = write(messages, "openai")
+    check_openai(openai)
+    words = [part.get("text") for part in openai[0]["content"]]
+    assert words[2] == "[image]"
+    assert words[4:6] == ["[document: t]", "[document]"]
+    assert words[7:] == ["[X: https://x.test]\nx", "[container_upload]"]
+    assert [part["text"] for part in openai[1]["content"]][:2] == [
+        "[server_tool_use: bash_code_execution]", "[web_search_tool_result]"]  # fmt: skip
+    ui, _ = write(messages, "ui")
+    assert "[document: t]" in ui[0]["content"]
+    swapped = read_all([{"role": "user", "content": [{"type": "text", "text": "?"}, SERVED]},
+                        {"role": "assistant", "content": [SEARCHED]}])  # fmt: skip
+    written, _ = write(swapped, "anthropic")
+    check_anthropic(written)
+    assert written[0]["content"][1]["text"] == "[server_tool_use: bash_code_execution]"
+    assert written[1]["content"][0]["text"] == "[X: https://x.test]\nx"
+
+
+def test_a_part_that_nobody_knows_is_told_as_it_stands() -> None:
+    messages = talk(("user", [{"type": "foo", "x": 1}]), ("assistant", [{"type": "foo", "x": [None]}]))
+    openai, anthropic = write(messages, "openai")[0], write(messages, "anthropic")[0]
+    check_anthropic(anthropic)
+    assert [m["content"] for m in openai] == ['{"type": "foo", "x": 1}', '{"type": "foo", "x": [null]}']
+    assert [m["content"][0]["text"] for m in anthropic] == [m["content"] for m in openai]
+    assert write(messages, "ui")[0][0]["content"] == '{"type": "foo", "x": 1}'
+
+
+def test_the_reasoning_before_a_call_that_was_never_answered_is_left_out_with_it() -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    hidden = {"type": "redacted_thinking", "data": "d"}
+    asked = ("user", "Weather?"), ("assistant", [thought, hidden, CALL]), ("user", "never mind")
+    kept = window(messages_with_ids(talk(*asked)), None, None)
+    written, _ = write(kept, "anthropic")
+    check_anthropic(written)
+    assert [b["text"] for b in written[0]["content"]] == ["Weather?", "never mind"]
+    spoken = talk(
+        ("user", "?"), ("assistant", [thought, {"type": "text", "text": "so"}, thought, CALL]), ("user", "!")
+    )
+    written, _ = write(window(messages_with_ids(spoken), None, None), "anthropic")
+    assert written[1]["content"] == [thought, {"type": "text", "text": "so"}]
+
+
+def test_the_newest_mark_for_the_cache_stays_and_no_other() -> None:
+    turns: list[dict[str, Any]] = []
+    for n in range(6):
+        call = {"type": "tool_use", "id": f"c{n}", "name": "t", "input": {}, **MARK}
+        inner = {"type": "text", "text": "x", **MARK}
+        turns += [
+            {"role": "user", "content": [{"type": "image", "source": PNG_SOURCE, **MARK},
+                                         {"type": "document", "source": PDF, **MARK}]},
+            {"role": "assistant", "content": [{"type": "text", "text": "y", **MARK}, call]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": f"c{n}", "content": [inner], **MARK}]},
+        ]  # fmt: skip
+        written, _ = write(read_all(turns), "anthropic")
+        assert json.dumps(written).count("cache_control") == 1
+        assert written[-1]["content"][-1]["cache_control"] == MARK["cache_control"]
+        for upto, place in ((-1, "tool_use"), (-2, "document")):
+            written, _ = write(read_all(turns[:upto]), "anthropic")
+            assert json.dumps(written).count("cache_control") == 1
+            assert written[-1]["content"][-1]["type"] == place
+            assert "cache_control" in written[-1]["content"][-1]
+
+
+def test_a_lone_text_is_a_plain_string_for_openai() -> None:
+    part = [{"type": "text", "text": "x"}]
+    messages = talk(("system", part), ("user", part), ("assistant", part))
+    assert [m["content"] for m in write(messages, "openai")[0]] == ["x", "x", "x"]
+
+
+def test_a_result_told_beside_may_look_like_parts() -> None:
+    own = [{"type": "own", "x": [None]}]
+    answer = Message(role="tool", type="tool-result", content=own, tool_call_ids=["c1"])
+    messages = [*talk(("user", "?"), ("assistant", [CALL])), *read(answer)]
+    written, _ = write(messages, "openai")
+    check_openai(written)
+    assert json.loads(written[2]["content"]) == own
