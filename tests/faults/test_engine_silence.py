@@ -132,18 +132,85 @@ def test_a_bulk_call_without_a_deadline_ends_when_the_network_is_silent(database
         assert engine.list_entities().items == []
 
 
+def slow_inserts(database: str, seconds: float) -> None:
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("CREATE FUNCTION mastra.slow() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                      f"BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END $$".encode())  # fmt: skip
+        admin.execute("CREATE TRIGGER slow BEFORE INSERT ON mastra.records EXECUTE FUNCTION mastra.slow()")
+
+
 def test_a_bulk_call_goes_on_while_the_server_is_busy_for_it(database: str) -> None:
+    slow_inserts(database, 2)
     with SyncPostgresEngine(url=database, timeout=0.5) as engine:
-        with psycopg.connect(database, autocommit=True) as admin:
-            admin.execute("CREATE FUNCTION mastra.slow() RETURNS trigger LANGUAGE plpgsql AS $$ "
-                          "BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$")  # fmt: skip
-            admin.execute(
-                "CREATE TRIGGER slow BEFORE INSERT ON mastra.records EXECUTE FUNCTION mastra.slow()"
-            )
         result = engine.sync_records(
             name="docs", connection_id="c", records=[{"external_id": "a", "data": {}}]
         )
         assert result.created == 1
+
+
+def test_a_bulk_call_without_a_deadline_ends_when_the_server_shows_no_progress(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backend that is stopped at its work looks busy; it is believed for an hour, here for less."""
+    monkeypatch.setattr("mastra_cli.runtime._sync.wire._UNMOVED", 2.0)
+    slow_inserts(database, 60)
+    stopped: list[int] = []
+
+    def stop() -> None:
+        with psycopg.connect(database, autocommit=True) as admin:
+            while not stopped:
+                found = admin.execute(
+                    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+                ).fetchone()
+                if found:
+                    os.kill(found[0], signal.SIGSTOP)
+                    stopped.append(found[0])
+
+    with SyncPostgresEngine(url=database, timeout=0.5, max_size=1) as engine:
+        stopping = threading.Thread(target=stop)
+        stopping.start()
+        try:
+            began = time.monotonic()
+            with pytest.raises(DatabaseUnreachable, match=r"has not answered for [2-9] s"):
+                engine.sync_records(
+                    name="docs", connection_id="c", records=[{"external_id": "a", "data": {}}]
+                )
+            assert 2 < time.monotonic() - began < 8
+            assert engine.list_entities().items == []
+        finally:
+            stopping.join()
+            os.kill(stopped[0], signal.SIGCONT)
+
+
+def test_a_statement_that_works_for_too_long_without_a_deadline_is_cancelled(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mastra_cli.runtime._sync.wire._UNMOVED", 1.0)
+    with SyncPostgresEngine(url=database, timeout=0.4) as engine:
+        with pytest.raises(DeadlineExceeded) as error:
+            engine._pool.transaction(lambda wire: wire.execute("SELECT pg_sleep(60)"), bulk=True)
+        assert error.value.hint == "allow it more time"
+
+
+def test_an_index_is_built_for_as_long_as_it_gets_on(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mastra_cli.runtime._sync.wire._UNMOVED", 0.3)
+    with SyncPostgresEngine(url=database, timeout=0.2) as engine:
+        pool = engine._pool
+        # A page for each row: pages are what is counted.
+        pool.rows("CREATE TABLE mastra.slow (n int, pad text) WITH (fillfactor = 10)", timeout=20)
+        pool.rows(
+            "INSERT INTO mastra.slow SELECT n, repeat('x', 1000) FROM generate_series(1, 60) AS n", timeout=20
+        )
+        pool.rows(
+            "CREATE FUNCTION mastra.slowly(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ "
+            "BEGIN PERFORM pg_sleep(0.03); RETURN n; END $$",
+            timeout=20,
+        )
+        began = time.monotonic()
+        pool.transaction(
+            lambda wire: wire.execute("CREATE INDEX ON mastra.slow (mastra.slowly(n))"), bulk=True
+        )
+        assert time.monotonic() - began > 1.5
 
 
 def test_a_stopped_backend_is_given_up_at_the_deadline_and_replaced(database: str) -> None:

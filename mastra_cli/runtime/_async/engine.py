@@ -18,7 +18,7 @@ class MastraEngine(Entities, Records, Syncs):
 
     `timeout` is the time of the whole call in seconds; None: the engine's own. `upsert_records`,
     `sync_records`, `delete_*` and `iter_records` then have no end, but each wait for a lock or for a silent
-    network has.
+    network has, and a statement of theirs that takes an hour is cancelled.
     """
 
     async def open(self) -> None:

@@ -15,7 +15,8 @@ They call, through `self._pool`:
 
 `timeout` is the time of the whole call in seconds (None: the pool's), or the `Clock` of a call that began
 already (`self._clock(timeout)`). With `bulk` None means no end, but each wait for a lock, a connection or a
-silent network still ends after the pool's `timeout`. What psycopg raises comes out as a `MastraError`. Rows
+silent network still ends after the pool's `timeout`, and a statement that the server works on after an hour
+without a sign of progress. What psycopg raises comes out as a `MastraError`. Rows
 are tuples; `rows`, `row` and `stream` get values in binary format.
 
 Prepared statements are used on a direct connection alone: behind a pooler one may meet another client's.
@@ -319,7 +320,9 @@ def _translated(error: psycopg.Error, clock: Clock, *, unsure: bool) -> MastraEr
     if isinstance(error, Silent):
         if not late:
             return DatabaseUnreachable(
-                f"the database has not answered for {clock.patience:g} s", transient=True, hint="is it up?"
+                f"the database has not answered for {max(clock.patience, round(error.seconds)):g} s",
+                transient=True,
+                hint="is it up?",
             )
         return DeadlineExceeded("the call's time was up, and the database did not answer", hint="is it up?")
     if error.sqlstate == "57014" and late:

@@ -27,6 +27,9 @@ SESSION = statements("session")
 _INTERVAL = 0.1
 _GRACE = 0.25
 _UNATTENDED = 5.0
+# A process that was stopped looks like one that is busy, but for what it counts: no statement takes longer
+# than this without a deadline of its caller's, unless the server shows that it gets on.
+_UNMOVED = 3600.0
 # psycopg's own number for "readable": the wait is for the server's answer.
 _READING = 1
 
@@ -38,6 +41,10 @@ def _loads(text: str | bytes) -> Any:
 
 class Silent(psycopg.OperationalError):
     """The server did not answer in time, not even to a request to cancel; the connection was closed."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the server did not answer in time")
+        self.seconds = seconds
 
 
 class _Late(Exception):
@@ -126,6 +133,8 @@ class Wire(Connection[TupleRow]):
         self, gen: Generator[Any, Any, T], interval: float = _INTERVAL, timeout: float | None = None
     ) -> T:
         watch = _Watch(gen)
+        began = moved = monotonic()
+        progress = None
         while True:
             now = monotonic()
             until = min(self._until, now + self._patience)
@@ -133,11 +142,14 @@ class Wire(Connection[TupleRow]):
             try:
                 return super().wait(watch.run(until), step)
             except _Late:
-                if until < self._until and watch.wants == _READING and self._still_works():
-                    continue
-            return self._call_off(watch)
+                if until < self._until and watch.wants == _READING and (busy := self._busy()):
+                    if busy != progress:
+                        progress, moved = busy, moved if progress is None else monotonic()
+                    if monotonic() - moved < _UNMOVED:
+                        continue
+            return self._call_off(watch, began)
 
-    def _call_off(self, watch: _Watch[T]) -> T:
+    def _call_off(self, watch: _Watch[T], began: float) -> T:
         """Ask the server to cancel, and take what it still says: often that it was done already."""
         try:
             self.cancel_safe(timeout=_GRACE)
@@ -148,15 +160,15 @@ class Wire(Connection[TupleRow]):
             if error.sqlstate is not None:
                 raise
         self.close()
-        raise Silent("the server did not answer in time")
+        raise Silent(monotonic() - began)
 
-    def _still_works(self) -> bool:
-        """Whether the server is busy for us, asked over a connection of its own."""
+    def _busy(self) -> TupleRow | None:
+        """How far the server is with our statement, asked over a connection of its own; None: it has none."""
         try:
             with Connection.connect(
                 self.info.dsn, password=self.info.password, autocommit=True, connect_timeout=3
             ) as other:
                 cursor = other.execute(SESSION["busy"], {"pid": self.info.backend_pid}, prepare=False)
-                return cursor.fetchone() == (1,)
+                return cursor.fetchone()
         except psycopg.Error:
-            return False
+            return None

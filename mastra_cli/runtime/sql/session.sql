@@ -5,8 +5,9 @@
 SELECT pg_catalog.pg_backend_pid()
 
 -- name: busy
--- 1 when that process works on a statement.
-SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE pid = %(pid)s AND state = 'active'
+-- A row when that process works on a statement; how far it is where the server tells, which is for indexes alone.
+SELECT (SELECT p::text FROM pg_catalog.pg_stat_progress_create_index p WHERE p.pid = a.pid)
+FROM pg_catalog.pg_stat_activity a WHERE a.pid = %(pid)s AND a.state = 'active'
 
 -- name: begin
 -- The isolation is said: the server's default may be another. The transaction's id is read at once, so that a
