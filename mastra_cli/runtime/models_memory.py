@@ -10,6 +10,8 @@ from typing import Any, Literal
 __all__ = [
     "DeletedResource",
     "ExportedResource",
+    "Format",
+    "Kind",
     "Memory",
     "MemoryTurn",
     "Message",
@@ -17,7 +19,9 @@ __all__ = [
     "Pruned",
     "Recalled",
     "Role",
+    "Scope",
     "Thread",
+    "ThreadOrder",
     "ToolResult",
     "Window",
     "WorkingMemory",
@@ -25,6 +29,10 @@ __all__ = [
 
 Role = Literal["user", "assistant", "system", "tool"]
 Kind = Literal["text", "tool-call", "tool-result"]
+Format = Literal["raw", "core_message", "ui", "openai", "anthropic"]
+"""The form of a window's messages: as they are stored, or as a provider or a front end has them."""
+Scope = Literal["thread", "resource"]
+ThreadOrder = Literal["updated_at", "created_at"]
 
 
 @dataclass(frozen=True, slots=True)

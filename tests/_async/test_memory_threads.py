@@ -356,6 +356,15 @@ async def test_what_can_not_be_saved_as_a_thread_is_refused(memory, thread, word
     assert raised.value.message == words
 
 
+async def test_what_is_no_thread_is_told_the_fields_of_one(memory) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        await memory.save_thread(thread={"id": "t", "resourceId": "r"})
+    assert raised.value.message == "this is no thread: ['id', 'resourceId']"
+    assert raised.value.hint == (
+        "a dict with the fields of a Thread: id, resource_id, title, metadata, created_at, updated_at"
+    )
+
+
 @pytest.mark.parametrize(
     ("older_than", "words"),
     [

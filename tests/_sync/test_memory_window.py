@@ -4,11 +4,13 @@
 import random
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import get_args, get_type_hints
 
 import pytest
 
 from mastra_cli import SyncPgMemory, SyncPgVector
 from mastra_cli.errors import Conflict, InvalidArgument, ThreadNotFound
+from mastra_cli.runtime import formats
 from mastra_cli.runtime._sync import memory_messages, waiting
 from mastra_cli.runtime._sync.wire import Wire
 from mastra_cli.runtime.models_memory import Message
@@ -269,6 +271,16 @@ def test_a_history_that_is_sent_again_is_not_new(thread, me, shared_database) ->
         turn = small.save_memory(resource_id=me, thread_id=thread, user_messages=[first, *history[1:]])
         assert [m.id for m in turn.messages] == ["user6", "assistant6", "user7", "assistant7"][-2:]
     assert asked == [*(f"{role} {n}" for n in range(8) for role in ("user", "assistant")), "edited"]
+
+
+def test_type_checkers_know_every_word_that_is_taken() -> None:
+    for call in (SyncPgMemory.get_context_window, SyncPgMemory.save_memory):
+        assert get_args(get_type_hints(call)["format"]) == formats.FORMATS
+    hints = get_type_hints(SyncPgMemory.add_message)
+    assert get_args(hints["type"]) == formats.KINDS
+    assert set(get_args(hints["role"])) == set(formats.ROLES.values())
+    assert get_args(get_type_hints(SyncPgMemory.save_tool_result)["scope"]) == ("thread", "resource")
+    assert get_args(get_type_hints(SyncPgMemory.list_threads)["order_by"]) == ("updated_at", "created_at")
 
 
 def test_save_memory_without_messages_makes_the_thread(memory, me) -> None:

@@ -23,7 +23,7 @@ from mastra_cli.runtime._sync.vector import SyncPgVector
 from mastra_cli.runtime.checks import checked_date, checked_title
 from mastra_cli.runtime.identity import checked
 from mastra_cli.runtime.message_rows import Batch, new_id
-from mastra_cli.runtime.models_memory import Memory, MemoryTurn, Window
+from mastra_cli.runtime.models_memory import Format, Memory, MemoryTurn, Window
 from mastra_cli.runtime.selection import whole
 from mastra_cli.runtime.tokens import estimate_tokens
 
@@ -83,7 +83,7 @@ class SyncPgMemory(Conversations, Tools):
         user_messages: Any,
         thread_id: str | None = None,
         title: str | None = None,
-        format: str = "raw",
+        format: Format = "raw",
         timeout: float | None = None,
     ) -> MemoryTurn:
         """Save what the user says, and get what the model needs: the window, the new messages at its end.
@@ -129,13 +129,14 @@ class SyncPgMemory(Conversations, Tools):
         end_date: datetime | None = None,
         max_tokens: int | None = None,
         last: int | None = None,
-        format: str = "raw",
+        format: Format = "raw",
         timeout: float | None = None,
     ) -> Window:
-        """The newest whole turns that fit, ready to be sent; the newest one always.
+        """The newest whole turns that fit, ready to be sent; the newest one always, also over the budget.
 
-        Dates are inclusive at both ends. `last` counts messages; `max_tokens` defaults to this object's.
-        An unknown thread has an empty window.
+        A system message stands in its turn as any other, and one at the thread's start is the first to fall
+        out: give the system prompt with each call of the model instead. Dates are inclusive at both ends.
+        `last` counts messages; `max_tokens` defaults to this object's. An unknown thread has an empty window.
         """
         thread_id, clock = checked(thread_id, "thread_id"), self._clock(timeout)
         formats.check_format(format)

@@ -22,7 +22,7 @@ from mastra_cli.runtime._sync.memory_recall import Recall
 from mastra_cli.runtime._sync.memory_threads import no_thread
 from mastra_cli.runtime.identity import checked
 from mastra_cli.runtime.message_rows import Batch, message_of
-from mastra_cli.runtime.models_memory import Message, Messages, Window
+from mastra_cli.runtime.models_memory import Kind, Message, Messages, Role, Window
 from mastra_cli.runtime.selection import whole
 from mastra_cli.runtime.sql import statements
 from mastra_cli.runtime.tokens import count_tokens
@@ -51,8 +51,8 @@ class Conversations(Recall):
         *,
         thread_id: str,
         content: Any,
-        role: str,
-        type: str = "text",
+        role: Role,
+        type: Kind = "text",
         tool_names: list[str] | None = None,
         tool_call_args: list[Any] | None = None,
         tool_call_ids: list[str] | None = None,
@@ -63,9 +63,9 @@ class Conversations(Recall):
         `content` is a string or a list of parts; what tools were called, or answered, may stand in the parts
         or in `tool_names`, `tool_call_args` and `tool_call_ids`.
         """
-        message: Any = Message(
-            role=role,  # pyright: ignore[reportArgumentType]
-            type=type,  # pyright: ignore[reportArgumentType]
+        message = Message(
+            role=role,
+            type=type,
             content=content,
             tool_names=tool_names,
             tool_call_args=tool_call_args,

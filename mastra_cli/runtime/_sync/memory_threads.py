@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,7 @@ from mastra_cli.runtime.cursors import decode_cursor, encode_cursor
 from mastra_cli.runtime.identity import checked
 from mastra_cli.runtime.message_rows import export_of, metadata_text, new_id, thread_of
 from mastra_cli.runtime.models import Page
-from mastra_cli.runtime.models_memory import DeletedResource, ExportedResource, Pruned, Thread
+from mastra_cli.runtime.models_memory import DeletedResource, ExportedResource, Pruned, Thread, ThreadOrder
 from mastra_cli.runtime.selection import page_limit
 from mastra_cli.runtime.sql import statements
 
@@ -28,6 +29,7 @@ THREAD, TOOL_RESULT = statements("thread"), statements("tool_result")
 # Keys beyond every id and every time: where a list begins.
 _LAST_ID = "\U0010ffff" * 256
 _BATCH = 100
+_FIELDS = tuple(field.name for field in fields(Thread))
 
 
 class Threads(Connected):
@@ -69,7 +71,7 @@ class Threads(Connected):
         *,
         resource_id: str | None = None,
         metadata: dict[str, Any] | None = None,
-        order_by: str = "updated_at",
+        order_by: ThreadOrder = "updated_at",
         limit: int = 50,
         cursor: str | None = None,
         timeout: float | None = None,
@@ -105,7 +107,10 @@ class Threads(Connected):
             try:
                 thread = Thread(**thread)
             except TypeError as error:
-                raise InvalidArgument(f"this is no thread: {sorted(thread)}") from error
+                raise InvalidArgument(
+                    f"this is no thread: {sorted(map(str, thread))}",
+                    hint=f"a dict with the fields of a Thread: {', '.join(_FIELDS)}",
+                ) from error
         elif not isinstance(thread, Thread):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidArgument(f"thread must be a Thread, and is {kind_of(thread)}")
         params = {

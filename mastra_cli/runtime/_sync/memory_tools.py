@@ -9,7 +9,7 @@ from mastra_cli.errors import Conflict, InvalidArgument
 from mastra_cli.runtime._sync.memory_threads import THREAD, Threads, no_thread
 from mastra_cli.runtime.identity import checked
 from mastra_cli.runtime.message_rows import MAX_TTL, TOOL_TTL, tool_result_of, working_memory_of
-from mastra_cli.runtime.models_memory import ToolResult, WorkingMemory
+from mastra_cli.runtime.models_memory import Scope, ToolResult, WorkingMemory
 from mastra_cli.runtime.parts import dump_json
 from mastra_cli.runtime.selection import whole
 from mastra_cli.runtime.sql import statements
@@ -55,7 +55,7 @@ class Tools(Threads):
         tool_args: Any,
         value: Any,
         ttl: float = TOOL_TTL,
-        scope: str = "thread",
+        scope: Scope = "thread",
         timeout: float | None = None,
     ) -> ToolResult:
         """Keep an answer for `ttl` seconds, for the thread, or with `scope="resource"` for all its user's."""
