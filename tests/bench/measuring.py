@@ -5,14 +5,17 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tests.bench.peer import PeerFailed
 
 # Does the work once, the same each time, and answers the seconds it took.
 Contender = Callable[[], float]
 CEILING, OURS = "ceiling", "ours"
+T = TypeVar("T")
+Work = TypeVar("Work")
 
 
 @dataclass
@@ -87,6 +90,39 @@ async def rounds_async(contenders: Mapping[str, Callable[[], Awaitable[float]]],
             if number:
                 outcome.figures[name].rounds.append(seconds)
     return outcome
+
+
+# Several operations in one go of rounds, so that what is compared across them was measured at the same time.
+
+
+def together(contenders: Mapping[str, Mapping[str, Work]]) -> dict[str, Work]:
+    """The contenders of several operations as those of one."""
+    return {f"{what}|{name}": work for what, of in contenders.items() for name, work in of.items()}
+
+
+def apart(outcome: Outcome, operations: Iterable[str]) -> dict[str, Outcome]:
+    """The outcome of each of the operations that went `together`."""
+
+    def of(what: str, found: Mapping[str, T]) -> dict[str, T]:
+        return {
+            name.removeprefix(f"{what}|"): each for name, each in found.items() if name.startswith(f"{what}|")
+        }
+
+    return {what: Outcome(of(what, outcome.figures), of(what, outcome.missing)) for what in operations}
+
+
+def growth(outcomes: Sequence[Outcome]) -> dict[str, Figure]:
+    """How many times what it costs where it is cheapest it costs where it is dearest, round by round."""
+    figures: dict[str, Figure] = {}
+    for name in outcomes[0].figures:
+        found = [outcome.figures[name] for outcome in outcomes if name in outcome.figures]
+        if len(found) > 1:
+            low = min(found, key=lambda figure: figure.middle)
+            high = max(found, key=lambda figure: figure.middle)
+            ratios = [b / a for a, b in zip(low.rounds, high.rounds, strict=False)]
+            told = ", then ".join(f"{figure.middle * 1000:.2f} ms" for figure in found)
+            figures[name] = Figure([high.middle / low.middle] if low is high else ratios, told)
+    return figures
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -162,7 +162,7 @@ def _ratio(row: Row, who: str) -> str:
 
 
 def _peers(row: Row) -> list[str]:
-    return [name for name in row.figures if name not in (OURS, CEILING)]
+    return [name for name in row.figures if name != CEILING and not name.startswith(OURS)]
 
 
 def _line(row: Row) -> str:

@@ -12,7 +12,7 @@ import pytest
 from mastra_cli import QueryOptions, SyncPgMemory, SyncPgVector, SyncPostgresEngine
 from tests.bench import plans, workload
 from tests.bench.conftest import Place
-from tests.bench.measuring import Figure, each, rounds
+from tests.bench.measuring import Figure, apart, each, rounds, together
 from tests.bench.results import Row
 from tests.bench.test_memory import LAST, PAGE, messages
 from tests.bench.test_records import PAGE as RECORDS_PAGE
@@ -34,21 +34,18 @@ def compare(
     evidence: str = "",
 ) -> None:
     """A row of how many times what it costs here it costs there, for ours and, where it is there, the ceiling."""
-    contenders = {
-        f"{name} {where}": each(call, calls)
-        for where, of in (("1x", here), ("10x", there))
-        for name, call in of.items()
-    }
-    outcome = rounds(contenders, ROUNDS)
+    sizes = {"1x": {name: each(call, calls) for name, call in here.items()},
+             "10x": {name: each(call, calls) for name, call in there.items()}}  # fmt: skip
+    few, many = apart(rounds(together(sizes), ROUNDS), sizes).values()
     row = Row("Growth", what, "x", 1, "<= 1.5", absolute=True, evidence=evidence)
     for name in here:
-        few, many = outcome.figures[f"{name} 1x"], outcome.figures[f"{name} 10x"]
-        growth = [b / a for a, b in zip(few.rounds, many.rounds, strict=False)]
-        row.figures[name] = Figure(growth, f"{few.middle * 1000:.2f} ms, then {many.middle * 1000:.2f} ms")
+        ratios = [b / a for a, b in zip(few.figures[name].rounds, many.figures[name].rounds, strict=False)]
+        told = f"{few.figures[name].middle * 1000:.2f} ms, then {many.figures[name].middle * 1000:.2f} ms"
+        row.figures[name] = Figure(ratios, told)
     keep(row)
 
 
-def test_growth_of_vectors(place: Place, sized: Callable[[int], int], keep: Callable[[Row], None]) -> None:
+def test_growth_of_embeddings(place: Place, sized: Callable[[int], int], keep: Callable[[Row], None]) -> None:
     """With an index of half the precision: that of 500,000 vectors fits into the memory it is built in."""
     sizes = {"1x": sized(50_000), "10x": sized(500_000)}
     url = place.database("growth")
@@ -101,7 +98,7 @@ def test_growth_of_vectors(place: Place, sized: Callable[[int], int], keep: Call
     place.drop("growth")
 
 
-def test_growth_of_records(place: Place, sized: Callable[[int], int], keep: Callable[[Row], None]) -> None:
+def test_growth_of_entities(place: Place, sized: Callable[[int], int], keep: Callable[[Row], None]) -> None:
     sizes = {"1x": sized(100_000), "10x": sized(1_000_000)}
     calls: dict[str, dict[str, dict[str, Call]]] = {}
     proof: dict[str, str] = {}

@@ -16,7 +16,17 @@ from mastra_cli import PgMemory, SyncPgMemory
 from mastra_cli.runtime.message_rows import message_of
 from tests.bench import plans
 from tests.bench.conftest import Place
-from tests.bench.measuring import Contender, Figure, Outcome, each, each_async, rounds, rounds_async
+from tests.bench.measuring import (
+    Contender,
+    Outcome,
+    apart,
+    each,
+    each_async,
+    growth,
+    rounds,
+    rounds_async,
+    together,
+)
 from tests.bench.peer import Peer, PeerFailed
 from tests.bench.results import Row
 from tests.bench.workload import TEXT
@@ -110,10 +120,9 @@ def saved_by_hand(thread: str, size: int) -> tuple[str, list[Any]]:
     return MANY, [thread, [str(uuid.uuid4()) for _ in range(size)], [text] * size, [TEXT] * size]
 
 
-# What is read of a thread: by ours, and by hand.
-READS: dict[
-    str, tuple[Callable[[Any, str], Any], Callable[[str], tuple[str, list[Any]]], Callable[[list[Any]], Any]]
-] = {
+# What is read of a thread: by ours, by hand, and what is made of the rows.
+Read = tuple[Callable[[Any, str], Any], Callable[[str], tuple[str, list[Any]]], Callable[[list[Any]], Any]]
+READS: dict[str, Read] = {
     "last 20": (
         lambda memory, thread: memory.get_messages(thread_id=thread, last=20),
         lambda thread: (LAST, [thread, 20]),
@@ -127,7 +136,7 @@ READS: dict[
 }
 
 
-def page_at(thread: str, place: int) -> tuple[Any, Any, Any]:
+def page_at(thread: str, place: int) -> Read:
     anchor = f"{thread}-{place}"
     return (
         lambda memory, thread: memory.get_messages(thread_id=thread, after=anchor, limit=50),
@@ -197,34 +206,40 @@ def reading(
     peers: Callable[[str], Peer],
     keep: Callable[[Row], None],
     what: str,
-    reads: list[Any],
+    reads: list[Read],
     names: list[str],
     places: list[int] | None = None,
 ) -> None:
-    """A read in threads of every size, or at two places of one; then whether its cost stays the same."""
-    costs: dict[str, list[float]] = {}
+    """A read in threads of every size, or at two places of one, all in turn; and whether its cost stays the same."""
     titles = [f"{what} of {int(name):,} messages" for name in names]
     if places is not None:
         titles = [f"{what} at {part} of {int(names[0]):,} messages" for part in ("1 %", "90 %")]
+    contenders: dict[str, dict[str, Contender]] = {}
+    missing: dict[str, dict[str, str]] = {}
     for number, (title, name, (ours, by_hand, made)) in enumerate(zip(titles, names, reads, strict=True)):
-        count = len(ours(threads.memory, name))
-        assert count, "there is nothing to read"
-        contenders: dict[str, Contender] = {
+        found = ours(threads.memory, name)
+        assert getattr(found, "messages", found), "there is nothing to read"
+        prepared, missing[title] = readers(peers, name, what, None if places is None else places[number])
+        contenders[title] = {
             "ours": each(partial(ours, threads.memory, name), 100),
             "ceiling": each(lambda h=by_hand, m=made, n=name: m(threads.rows(*h(n))), 100),
+            **prepared,
         }
-        prepared, missing = readers(peers, name, what, None if places is None else places[number])
-        outcome = rounds({**contenders, **prepared}, ROUNDS, budget=20)
-        outcome.missing |= missing
-        row = Row("Memory", f"{title}, sync", "ms", 1, "<= 2 x").add(outcome)
-        row.evidence = plans.evidence(threads.url, partial(ours, threads.memory, name))
+    sync = apart(rounds(together(contenders), ROUNDS, budget=20), titles)
+    aside = apart(
+        asyncio.run(
+            reading_async(threads.url, dict(zip(titles, zip(names, reads, strict=True), strict=True)))
+        ),
+        titles,
+    )
+    for title, name, read in zip(titles, names, reads, strict=True):
+        row = Row("Memory", f"{title}, sync", "ms", 1, "<= 2 x").add(sync[title])
+        row.missing |= missing[title]
+        row.evidence = plans.evidence(threads.url, partial(read[0], threads.memory, name))
         keep(row)
-        row = Row("Memory", f"{title}, async", "ms", 1, "<= 2 x")
-        keep(row.add(asyncio.run(reading_async(threads.url, name, (ours, by_hand, made)))))
-        for who, figure in [*outcome.figures.items(), *((f"{w} async", f) for w, f in row.figures.items())]:
-            costs.setdefault(who, []).append(figure.middle)
-    for kind, suffix in (("sync", ""), ("async", " async")):
-        flat = Row(
+        keep(Row("Memory", f"{title}, async", "ms", 1, "<= 2 x").add(aside[title]))
+    for kind, outcomes in (("sync", sync), ("async", aside)):
+        row = Row(
             "Memory",
             f"{what}: the dearest of these against the cheapest, {kind}",
             "x",
@@ -232,24 +247,28 @@ def reading(
             "<= 1.5",
             absolute=True,
         )
-        for who, found in costs.items():
-            if who.endswith(" async") == bool(suffix) and len(found) > 1:
-                flat.figures[who.removesuffix(" async")] = Figure([max(found) / min(found)])
-        keep(flat)
+        row.figures = growth(list(outcomes.values()))
+        keep(row)
 
 
-async def reading_async(url: str, name: str, read: tuple[Any, Any, Any]) -> Outcome:
-    ours, by_hand, made = read
+async def reading_async(url: str, reads: dict[str, tuple[str, Read]]) -> Outcome:
     raw = await psycopg.AsyncConnection.connect(url, autocommit=True)
     async with PgMemory(connection_string=url) as memory, raw:
 
-        async def hand() -> Any:
+        async def hand(name: str, read: Read) -> Any:
+            _, by_hand, made = read
             statement, params = by_hand(name)
             cursor = await raw.execute(statement.encode(), params, binary=True, prepare=True)
             return made(await cursor.fetchall())
 
-        pair = {"ours": each_async(lambda: ours(memory, name), 100), "ceiling": each_async(hand, 100)}
-        return await rounds_async(pair, ROUNDS)
+        contenders = {
+            title: {
+                "ours": each_async(lambda r=read, n=name: r[0](memory, n), 100),
+                "ceiling": each_async(lambda r=read, n=name: hand(n, r), 100),
+            }
+            for title, (name, read) in reads.items()
+        }
+        return await rounds_async(together(contenders), ROUNDS)
 
 
 _filled: set[tuple[str, str]] = set()

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.mark.parametrize("what", ["sync_records", "upsert"])
+@pytest.mark.parametrize("what", ["sync_records", "upsert"], ids=["engine", "index"])
 def test_peak_memory(
     what: str, place: Place, sized: Callable[[int], int], keep: Callable[[Row], None]
 ) -> None:

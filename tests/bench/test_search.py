@@ -25,7 +25,7 @@ from tests.bench.results import Row
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
 
-DIMENSION, ROUNDS = 384, 3
+DIMENSION, ROUNDS = 384, 2
 INDEX: dict[str, Any] = {
     "index_name": "found",
     "dimension": DIMENSION,

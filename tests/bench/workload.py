@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,17 @@ class Vectors:
         self.vectors, self.questions = made.vectors, made.questions(200)
         self.ids = [f"v{number}" for number in range(count)]
         self.metadata = metadata(count)
-        self.path, self.asked = str(_folder() / "vectors.f4"), str(_folder() / "questions.f4")
-        self.vectors.tofile(self.path)
-        self.questions.tofile(self.asked)
         self._unit = self.vectors / np.linalg.norm(self.vectors, axis=1, keepdims=True)
+
+    @cached_property
+    def path(self) -> str:
+        """A file of them, for who is not in this process."""
+        return _file(self.vectors, "vectors")
+
+    @cached_property
+    def asked(self) -> str:
+        """A file of the questions."""
+        return _file(self.questions, "questions")
 
     def nearest(self, question: np.ndarray, filtered: bool = False) -> set[str]:
         near = self._unit[7::100] @ question if filtered else self._unit @ question
@@ -67,6 +75,12 @@ class Vectors:
         right = sum(len(set(mine) & exact) for mine, exact in zip(found, truth, strict=True))
         rows = sum(len(mine) for mine in found) / len(found)
         return f"recall {right / sum(map(len, truth)):.3f}, {rows:.3g} rows"
+
+
+def _file(numbers: np.ndarray, name: str) -> str:
+    path = _folder() / f"{name}.f4"
+    numbers.tofile(path)
+    return str(path)
 
 
 def _folder() -> Path:
