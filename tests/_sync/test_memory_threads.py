@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import psycopg
 import pytest
 
-from mastra_cli import SyncPgMemory, SyncPgVector
+from mastra_cli import SyncPgMemory, SyncPgVector, sync_connect
 from mastra_cli.errors import (
     Conflict,
     DeadlineExceeded,
     InvalidArgument,
     InvalidCursor,
+    LockBusy,
     NotMigrated,
     ThreadNotFound,
 )
@@ -181,7 +182,7 @@ def test_nothing_is_kept_for_a_thread_that_is_being_deleted(memory, me, shared_d
         return True
 
     with psycopg.connect(shared_database) as other:
-        other.execute(THREAD["doom"], {"ids": [thread]})
+        other.execute(THREAD["doom"], {"ids": [thread], "patience": "0"})
         other.execute(THREAD["delete"], {"ids": [thread]})
         done = waiting.gather(work, ["thread", "resource", "mind", "end"], limit=4)
     assert done == [False, False, False, True]
@@ -211,24 +212,34 @@ def test_a_deletion_takes_along_what_is_being_written_which_holds_no_message_up(
     assert left == []
 
 
-def test_a_deletion_has_no_deadline_of_its_own(database: str) -> None:
+def test_a_deletion_has_no_deadline_of_its_own_but_a_wait_for_others_has(database: str) -> None:
     slow = """
         CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql
             AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN OLD; END $$;
         CREATE TRIGGER slow BEFORE DELETE ON mastra.message FOR EACH ROW EXECUTE FUNCTION public.slow();
     """
-    with SyncPgMemory(connection_string=database, timeout=0.3) as memory:
+    with sync_connect(url=database) as pool:
+        patient = SyncPgMemory(pool=pool)
+        for id in "abc":
+            patient.create_thread(resource_id="r", thread_id=id)
+            messages = [{"id": f"{id}{n}", "role": "user", "content": "x"} for n in range(2)]
+            patient.save_messages(thread_id=id, messages=messages)
         with psycopg.connect(database) as c:
             c.execute(slow)
-        for n in range(3):
-            memory.create_thread(resource_id="r", thread_id=str(n))
-            memory.add_message(thread_id=str(n), content="x", role="user")
-        saved = memory.add_message(thread_id="0", content="y", role="user")
-        assert memory.delete_message(message_id=saved.id) == 1
-        assert memory.delete_thread(thread_id="0")
+        memory = SyncPgMemory(pool=pool, timeout=0.3)
+        assert memory.delete_message(message_id="a0") == 1
+        assert memory.delete_thread(thread_id="a")
         with pytest.raises(DeadlineExceeded):
             memory.delete_resource(resource_id="r", timeout=0.3)
-        assert (memory.delete_resource(resource_id="r")).messages == 2
+        with psycopg.connect(database) as other:
+            other.execute(THREAD["lock"], {"ids": ["b"]})
+            with pytest.raises(LockBusy):
+                memory.delete_thread(thread_id="b")
+            with pytest.raises(LockBusy):
+                memory.delete_resource(resource_id="r")
+            with pytest.raises(LockBusy):
+                memory.delete_message(message_id="b0")
+        assert (memory.delete_resource(resource_id="r")).messages == 4
 
 
 def test_every_time_is_in_utc_whatever_the_servers_zone(shared_database: str, me) -> None:

@@ -249,7 +249,7 @@ CALLS = [
     Call("embed_pending", lambda w: w.memory.embed_pending(), steps=True),
     Call("delete_resource", lambda w: w.memory.delete_resource(resource_id="r")),
     read("export_resource", lambda w: w.memory.export_resource(resource_id="r").counts),
-    Call("prune", lambda w: w.memory.prune(older_than=timedelta(seconds=-60)), steps=True),
+    Call("prune", lambda w: w.memory.prune(older_than=timedelta(0)), steps=True),
     # vectors
     Call("create_index", lambda w: w.vector.create_index(index_name="fresh", dimension=3), ddl=True),
     Call("build_index", lambda w: w.vector.build_index(index_name="bare"), ddl=True, steps=True),

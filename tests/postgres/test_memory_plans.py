@@ -158,7 +158,7 @@ def test_a_page_deep_in_a_thread_costs_what_the_first_one_costs(filled: psycopg.
     [
         ("message", "save", Batch.of([Message(id="middle-77", content="x")], "middle", len).params),
         ("message", "find", {"ids": ["middle-77"]}),
-        ("message", "delete", {"ids": ["middle-5001"], "thread_ids": ["middle"]}),
+        ("message", "delete", {"ids": ["middle-5001"], "thread_ids": ["middle"], "patience": "0"}),
         ("thread", "list_updated", {"at": "infinity", "id": "z", "metadata": None, "limit": 51}),
         ("thread", "list_updated_of", {"at": "infinity", "id": "z", "metadata": None, "limit": 51, "resource_id": "r1"}),
         ("thread", "list_created", {"at": "infinity", "id": "z", "metadata": None, "limit": 51}),

@@ -147,20 +147,22 @@ class Threads(Connected):
 
     async def delete_thread(self, *, thread_id: str, timeout: float | None = None) -> bool:
         """Delete a thread with its messages, cached results, embeddings; whether it was there."""
-        params = {"ids": [checked(thread_id, "thread_id")]}
+        clock = self._clock(timeout, bulk=True)
+        params = {"ids": [checked(thread_id, "thread_id")], "patience": patience(clock)}
 
         async def work(wire: Wire) -> bool:
             await wire.execute(THREAD["doom"], params)
             row = await (await wire.execute(THREAD["delete"], params)).fetchone()
             return row is not None and row[0] == 1
 
-        return await self._pool.transaction(work, timeout=self._clock(timeout, bulk=True))
+        return await self._pool.transaction(work, timeout=clock)
 
     # -- a resource as a whole ----------------------------------------------------------------------------
 
     async def delete_resource(self, *, resource_id: str, timeout: float | None = None) -> DeletedResource:
         """Delete everything of a resource, in one transaction."""
-        params = {"resource_id": checked(resource_id, "resource_id")}
+        clock = self._clock(timeout, bulk=True)
+        params = {"resource_id": checked(resource_id, "resource_id"), "patience": patience(clock)}
 
         async def work(wire: Wire) -> DeletedResource:
             doomed = await (await wire.execute(THREAD["doom_resource"], params)).fetchall()
@@ -169,7 +171,7 @@ class Threads(Connected):
             shared = await (await wire.execute(THREAD["delete_shared"], params)).fetchone() or (0, 0)
             return DeletedResource(gone[0], gone[1], gone[2] + shared[0], gone[3] + shared[1])
 
-        return await self._pool.transaction(work, timeout=self._clock(timeout, bulk=True))
+        return await self._pool.transaction(work, timeout=clock)
 
     async def export_resource(self, *, resource_id: str, timeout: float | None = None) -> ExportedResource:
         """Everything that is stored of a resource, as of one moment, with counts."""
@@ -227,6 +229,11 @@ class Threads(Connected):
             return thread_of(row) if row else None
 
         return await self._pool.transaction(work, timeout=clock)
+
+
+def patience(clock: Clock) -> str:
+    """How long a deletion, which may have no deadline, waits for a lock: as the server's setting takes it."""
+    return str(min(max(1, int(clock.patience * 1000)), 2**31 - 1))
 
 
 def _since(older_than: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mastra_cli.errors import (
 )
 from mastra_cli.runtime import formats, formats_ui
 from mastra_cli.runtime._sync.memory_recall import Recall
-from mastra_cli.runtime._sync.memory_threads import no_thread
+from mastra_cli.runtime._sync.memory_threads import no_thread, patience
 from mastra_cli.runtime.identity import checked
 from mastra_cli.runtime.message_rows import Batch, message_of
 from mastra_cli.runtime.models_memory import Kind, Message, Messages, Role, Window
@@ -150,7 +150,8 @@ class Conversations(Recall):
                 found = (wire.execute(MESSAGE["find"], {"ids": ids})).fetchall()
                 _refuse_doubles(found)
             params = {"ids": [row[0] for row in found], "thread_ids": [row[1] for row in found]}
-            row = (wire.execute(MESSAGE["delete"], params)).fetchone()
+            bound = {**params, "patience": patience(clock)}
+            row = (wire.execute(MESSAGE["delete"], bound)).fetchone()
             return row[0] if row else 0
 
         return self._pool.transaction(work, timeout=clock) if ids else 0

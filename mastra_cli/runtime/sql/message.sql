@@ -291,9 +291,11 @@ ORDER BY m.id, m.thread_id
 
 -- name: delete
 -- Messages by thread and id, with the further pieces of each (`id#2` ...); the threads' totals go down with them.
--- How many.
+-- Sets how long this transaction waits for a lock. How many.
 WITH given AS MATERIALIZED (
-    SELECT DISTINCT * FROM unnest(%(thread_ids)s::text[], %(ids)s::text[]) AS g (thread_id, id)
+    SELECT DISTINCT *
+    FROM unnest(%(thread_ids)s::text[], %(ids)s::text[]) AS g (thread_id, id)
+    WHERE pg_catalog.set_config('lock_timeout', %(patience)s, true) IS NOT NULL
 ),
 locked AS MATERIALIZED (
     SELECT t.id

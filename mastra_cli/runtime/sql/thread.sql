@@ -89,13 +89,21 @@ SELECT t.id FROM mastra.thread AS t WHERE t.id = ANY (%(ids)s) ORDER BY t.id FOR
 SELECT t.resource_id FROM mastra.thread AS t WHERE t.id = %(id)s FOR KEY SHARE
 
 -- name: doom
--- Takes the rows of threads that will be deleted, in the order of their ids. A statement of its own: the next one
--- sees what was written by those who held them.
-SELECT t.id FROM mastra.thread AS t WHERE t.id = ANY (%(ids)s) ORDER BY t.id FOR UPDATE
+-- Takes the rows of threads that will be deleted, in the order of their ids, and sets how long this transaction waits
+-- for a lock. A statement of its own: the next one sees what was written by those who held them.
+SELECT t.id
+FROM mastra.thread AS t
+WHERE t.id = ANY (%(ids)s) AND pg_catalog.set_config('lock_timeout', %(patience)s, true) IS NOT NULL
+ORDER BY t.id
+FOR UPDATE
 
 -- name: doom_resource
 -- The same for all threads of a resource.
-SELECT t.id FROM mastra.thread AS t WHERE t.resource_id = %(resource_id)s ORDER BY t.id FOR UPDATE
+SELECT t.id
+FROM mastra.thread AS t
+WHERE t.resource_id = %(resource_id)s AND pg_catalog.set_config('lock_timeout', %(patience)s, true) IS NOT NULL
+ORDER BY t.id
+FOR UPDATE
 
 -- name: doom_old
 -- The same for a batch of the oldest threads last updated before a moment; those that are held are left out.
