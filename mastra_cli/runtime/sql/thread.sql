@@ -3,17 +3,17 @@
 -- name: create
 -- A new thread; no row when one of that id is there.
 INSERT INTO mastra.thread (id, resource_id, title, metadata, created_at, updated_at)
-VALUES (%(id)s, %(resource_id)s, %(title)s, %(metadata)s::jsonb, clock_timestamp(), clock_timestamp())
+SELECT %(id)s::text, %(resource_id)s::text, %(title)s::text, %(metadata)s::jsonb, now.at, now.at
+FROM (SELECT clock_timestamp() AS at) AS now
 ON CONFLICT (id) DO NOTHING
 RETURNING id, resource_id, title, metadata::text, created_at, updated_at
 
 -- name: save
 -- A thread as given, or in place of the one of that id; no row when that one is another resource's.
 INSERT INTO mastra.thread AS t (id, resource_id, title, metadata, created_at, updated_at)
-VALUES (
-    %(id)s, %(resource_id)s, %(title)s, %(metadata)s::jsonb, coalesce(%(created_at)s::timestamptz, clock_timestamp()),
-    coalesce(%(updated_at)s::timestamptz, clock_timestamp())
-)
+SELECT %(id)s::text, %(resource_id)s::text, %(title)s::text, %(metadata)s::jsonb,
+    coalesce(%(created_at)s::timestamptz, now.at), coalesce(%(updated_at)s::timestamptz, now.at)
+FROM (SELECT clock_timestamp() AS at) AS now
 ON CONFLICT (id) DO UPDATE
 SET title = excluded.title, metadata = excluded.metadata, updated_at = greatest(t.updated_at, clock_timestamp())
 WHERE t.resource_id = excluded.resource_id
