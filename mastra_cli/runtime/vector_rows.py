@@ -34,6 +34,8 @@ _BLOCK = 256 * 1024
 # The number of fields, `n` as int8, the length of the id; a length; the length of a jsonb, and its version.
 _HEAD = struct.Struct(">hiqi").pack
 _LENGTH = struct.Struct(">i").pack
+# Without `n`, which only the stage has.
+_SHORT_HEAD = struct.Struct(">hi").pack
 _JSONB = struct.Struct(">ib").pack
 _END = object()
 
@@ -154,15 +156,19 @@ def settled(rows: list[Row]) -> list[Row]:
     return sorted({row.id: row for row in rows}.values(), key=lambda row: row.id)
 
 
-def blocks(rows: Iterable[Row]) -> Iterator[bytes]:
-    """The rows as binary COPY wants them, in blocks; before and after them come COPY_START and COPY_END."""
+def blocks(rows: Iterable[Row], namespace: str | None = None) -> Iterator[bytes]:
+    """The rows as binary COPY wants them, in blocks; before and after them come COPY_START and COPY_END.
+
+    For the stage, each with its number; with a namespace for the table of the index itself.
+    """
     parts: list[bytes] = []
+    end = b"" if namespace is None else _LENGTH(len(namespace.encode())) + namespace.encode()
     size = 0
     for number, (id, packed, metadata, document) in enumerate(rows):
         key, json = id.encode(), metadata.encode()
         text = b"" if document is None else document.encode()
         parts += (
-            _HEAD(5, 8, number, len(key)),
+            _HEAD(5, 8, number, len(key)) if namespace is None else _SHORT_HEAD(5, len(key)),
             key,
             _LENGTH(len(packed)),
             packed,
@@ -170,6 +176,7 @@ def blocks(rows: Iterable[Row]) -> Iterator[bytes]:
             json,
             _LENGTH(-1 if document is None else len(text)),
             text,
+            end,
         )
         size += len(packed) + len(json) + len(key) + len(text) + 31
         if size >= _BLOCK:

@@ -192,6 +192,25 @@ async def test_an_index_that_holds_other_vectors_is_a_conflict(place: Place) -> 
     assert (await place.vector.describe_index(index_name=place.index_name)).count == 1
 
 
+async def test_a_strangers_vector_under_a_records_id_gives_way(place: Place) -> None:
+    await place.sync(("a", "cat"))
+    await place.index().refresh()
+    await place.sync(*((f"{n:03}", f"dog {n}") for n in range(120)))
+
+    async def embed(texts: list[str]) -> list[list[float]]:
+        # In between: what is looked up before is not what is met at the write.
+        vectors = [place.embedder.vector("ship")]
+        await place.vector.upsert(index_name=place.index_name, vectors=vectors, ids=["0:050"])
+        return place.embedder(texts)
+
+    result = await place.index(embedder=embed).refresh()
+    assert (result.created, result.skipped) == (120, ())
+    [hit] = await place.index().search("dog 50", top_k=1, mode="keyword")
+    assert (hit.record.external_id, hit.text) == ("050", "dog 50")
+    status = await place.index().status()
+    assert (status.vectors, status.records, status.behind) == (121, 121, 0)
+
+
 async def test_an_index_follows_one_entity_alone(place: Place) -> None:
     await place.sync(("a", "cat"))
     await place.index().refresh()

@@ -192,6 +192,25 @@ def test_an_index_that_holds_other_vectors_is_a_conflict(place: Place) -> None:
     assert (place.vector.describe_index(index_name=place.index_name)).count == 1
 
 
+def test_a_strangers_vector_under_a_records_id_gives_way(place: Place) -> None:
+    place.sync(("a", "cat"))
+    place.index().refresh()
+    place.sync(*((f"{n:03}", f"dog {n}") for n in range(120)))
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        # In between: what is looked up before is not what is met at the write.
+        vectors = [place.embedder.vector("ship")]
+        place.vector.upsert(index_name=place.index_name, vectors=vectors, ids=["0:050"])
+        return place.embedder(texts)
+
+    result = place.index(embedder=embed).refresh()
+    assert (result.created, result.skipped) == (120, ())
+    [hit] = place.index().search("dog 50", top_k=1, mode="keyword")
+    assert (hit.record.external_id, hit.text) == ("050", "dog 50")
+    status = place.index().status()
+    assert (status.vectors, status.records, status.behind) == (121, 121, 0)
+
+
 def test_an_index_follows_one_entity_alone(place: Place) -> None:
     place.sync(("a", "cat"))
     place.index().refresh()

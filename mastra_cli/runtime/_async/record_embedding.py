@@ -12,7 +12,7 @@ from mastra_cli.errors import Conflict, EmbedderFailed, InvalidArgument
 from mastra_cli.runtime import metrics
 from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.record_store import Shape, another_model
-from mastra_cli.runtime.embeddings import pack
+from mastra_cli.runtime.embeddings import pack, pack_all
 from mastra_cli.runtime.models_vector import Hnsw
 from mastra_cli.runtime.timing import Clock
 
@@ -123,7 +123,7 @@ class Embedding:
     async def _called(self, texts: list[str]) -> Any:
         return await waiting.call(cast("Callable[[list[str]], Any]", self._embedder), texts)
 
-    def _read(self, vectors: list[Any], *, whole: bool) -> list[bytes | str]:
+    def _read(self, vectors: Sequence[Any], *, whole: bool) -> list[bytes | str]:
         """The vectors packed. All of a whole batch in another dimension: that is another model."""
         sizes = {len(vector) for vector in vectors}
         if self.shape is None:
@@ -132,7 +132,7 @@ class Embedding:
             self.shape = _shape(sizes.pop())
         elif whole and len(sizes) == 1 and sizes != {self.shape.dimension}:
             raise another_model(self._index_name, self.shape.dimension, sizes.pop(), "dimension")
-        packed = [_packed(vector, self.shape) for vector in vectors]
+        packed = _packed(vectors, self.shape)
         self.embedded += sum(isinstance(each, bytes) for each in packed)
         return packed
 
@@ -145,8 +145,8 @@ class Embedding:
         return said[:1000].replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _listed(answer: Any, count: int) -> list[Any]:
-    """The vectors of an answer, so many as there were texts."""
+def _listed(answer: Any, count: int) -> Sequence[Any]:
+    """The vectors of an answer, as many as texts; an array stays one: it is packed as a whole."""
     try:
         vectors = list(answer)
         sizes = [len(vector) for vector in vectors]
@@ -156,7 +156,7 @@ def _listed(answer: Any, count: int) -> list[Any]:
         raise Unfit(f"the embedder answered {len(vectors)} vectors to {count} texts")
     if not all(sizes):
         raise Unfit("the embedder answered an empty vector")
-    return vectors
+    return answer if hasattr(answer, "dtype") else vectors
 
 
 def _shape(dimension: int) -> Shape:
@@ -164,8 +164,16 @@ def _shape(dimension: int) -> Shape:
     return Shape(metrics.settle(dimension, metrics.metric("cosine"), config, None), dimension, "cosine")
 
 
-def _packed(vector: Any, shape: Shape) -> bytes | str:
+def _packed(vectors: Sequence[Any], shape: Shape) -> list[bytes | str]:
+    how: Any = {"metric": shape.metric, "label": "the embedder's vector"}
     try:
-        return pack(vector, shape.kind, shape.dimension, metric=shape.metric, label="the embedder's vector")
+        return list(pack_all(vectors, shape.kind, shape.dimension, **how))
+    except InvalidArgument:
+        return [_one_packed(vector, shape, how) for vector in vectors]
+
+
+def _one_packed(vector: Any, shape: Shape, how: Any) -> bytes | str:
+    try:
+        return pack(vector, shape.kind, shape.dimension, **how)
     except InvalidArgument as error:
         return error.message

@@ -209,6 +209,7 @@ class Refresh:
             vector = vectors.get(number)
             if isinstance(vector, bytes):
                 work.rows.append((ids[number], vector, wanted.metadata, text))
+                work.fresh = work.fresh and number >= have
             else:
                 work.moved.append((ids[number], wanted.metadata))
         if not wanted.texts:

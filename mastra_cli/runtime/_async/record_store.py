@@ -67,6 +67,8 @@ class Work:
     shape: Shape | None = None
     rows: list[tuple[str, bytes, str, str]] = field(default_factory=list[tuple[str, bytes, str, str]])
     """New vectors: id, vector, metadata, text."""
+    fresh: bool = True
+    """None of them takes the place of another."""
     moved: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Vectors that stay, with their metadata as it is now."""
     gone: list[str] = field(default_factory=list[str])

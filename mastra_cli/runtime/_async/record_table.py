@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from mastra_cli.errors import Conflict, PermissionDenied, VectorIndexNotFound
+from mastra_cli.errors import Conflict, DatabaseFailed, PermissionDenied, VectorIndexNotFound
 from mastra_cli.runtime._async.record_checkpoint import FOLLOWER, Checkpoint
 from mastra_cli.runtime._async.record_store import (
     Found,
@@ -32,12 +32,14 @@ from mastra_cli.runtime.metrics import INDEXED
 from mastra_cli.runtime.models_vector import Flat, Hnsw
 from mastra_cli.runtime.sql import vectors, vectors_records, vectors_tables
 from mastra_cli.runtime.vector_index import Index
-from mastra_cli.runtime.vector_rows import Row
+from mastra_cli.runtime.vector_rows import COPY_END, COPY_START, Row, blocks
 
 _LOG = logging.getLogger("mastra_cli")
 # Up to here every search is exact anyway.
 _EXACT = 2_000
 _BUILDING = 3_600.0
+# Vectors are there that nobody knew of (someone else's, of the same id), or COPY may not: row security.
+_INDIRECT = ("23505", "0A000")
 # Searches that run hold the switch up, and those that come wait behind it: not for long.
 _PATIENCE = "1000"
 
@@ -69,6 +71,8 @@ class RecordTable(Checkpoint):
     async def write(self, me: str, work: Work, clock: Clock) -> list[str]:
         index, pieces = await self._table(me, work, clock)
         rows = [Row(*row) for row in work.rows]
+        many = len(rows) > FEW
+        straight = many and work.fresh and index is not None and index.documents and index.namespaced
         params = self._advance(me, work.state, work.version, work.shape, swept=False)
 
         async def together(wire: Wire) -> list[str]:
@@ -81,7 +85,9 @@ class RecordTable(Checkpoint):
                     await _execute(
                         wire, vectors.delete(index, vectors.with_ids(work.gone), vectors_records.NAMESPACE)
                     )
-                if len(rows) > FEW:
+                if straight:
+                    await _copy(wire, index, rows)
+                elif many:
                     await _stage(wire, index, rows)
                     await _execute(wire, vectors.merge(index, vectors_records.NAMESPACE, repeated=False))
                 elif rows:
@@ -94,7 +100,13 @@ class RecordTable(Checkpoint):
             return moved
 
         try:
-            moved = await self._pool.transaction(together, timeout=clock, bulk=True)
+            try:
+                moved = await self._pool.transaction(together, timeout=clock, bulk=True)
+            except DatabaseFailed as error:
+                if not straight or error.sqlstate not in _INDIRECT:
+                    raise
+                straight = False
+                moved = await self._pool.transaction(together, timeout=clock, bulk=True)
         except PermissionDenied as error:
             if not pieces:
                 raise
@@ -244,6 +256,16 @@ class RecordTable(Checkpoint):
 async def _held(wire: Wire, params: dict[str, Any]) -> None:
     if await (await wire.execute(FOLLOWER["advance"], params)).fetchone() is None:
         raise TakenOver
+
+
+async def _copy(wire: Wire, index: Index, rows: Sequence[Row]) -> None:
+    """Into the table itself: what is certainly new needs no stage."""
+    async with wire.cursor() as cursor:
+        async with cursor.copy(vectors.whole(vectors_records.copy(index))) as copy:
+            await copy.write(COPY_START)
+            for block in blocks(rows, vectors_records.NAMESPACE):
+                await copy.write(block)
+            await copy.write(COPY_END)
 
 
 async def _column(wire: Wire, statement: Fragment) -> list[str]:

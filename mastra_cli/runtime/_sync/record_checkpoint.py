@@ -48,7 +48,7 @@ class Checkpoint(SyncPgVector, RecordStore):
         if not rows:
             return None
         first = rows[0]
-        records = [_record(row[11:]) for row in rows if row[11] is not None]
+        records = [_record(row[11:]) for row in rows[1:]]
         return Look(first[0], first[1], first[2], _state(first[3:10]), first[10], records)
 
     def begin(self, generation: str, model: str | None, born: datetime, clock: Clock) -> None:
@@ -116,9 +116,9 @@ def _state(row: Sequence[Any]) -> State | None:
 
 
 def _record(row: Sequence[Any]) -> Record:
-    # Times come in the server's zone, which is nobody's concern.
-    in_utc: list[Any] = [value.astimezone(UTC) if isinstance(value, datetime) else value for value in row]
-    return Record(*in_utc)
+    # Times come in the server's zone, which is nobody's concern; most servers are in UTC already.
+    times: list[Any] = [at if at is None or at.tzinfo is UTC else at.astimezone(UTC) for at in row[5:8]]
+    return Record(row[0], row[1], row[2], row[3], row[4], times[0], times[1], times[2], row[8])
 
 
 def two_databases() -> InvalidArgument:

@@ -30,7 +30,9 @@ def home() -> object:
 
 
 def sleep(seconds: float) -> None:
-    time.sleep(seconds)
+    # Other threads need no pause to run.
+    if seconds > 0:
+        time.sleep(seconds)
 
 
 class Turns:

@@ -1,31 +1,38 @@
 -- Indexes that follow an entity: how far each has read the feed of changes, who works on it, what was skipped.
 
 -- name: look
--- Where an index stands, and what changed since, in order: one row at least, none without the entity. An index
--- that is up to date is marked as looked at.
+-- Where an index stands, then what changed since, in order: one row, none without the entity, and one a record, which
+-- says nothing of the index again. An index that is up to date is marked as looked at.
 WITH looked_at AS (
     UPDATE mastra.vector_follower AS f
     SET refreshed_at = pg_catalog.clock_timestamp()
     FROM mastra.entity AS e
     WHERE f.entity_id = %(entity_id)s AND f.index_name = %(index_name)s AND f.holder IS NULL
       AND e.id = f.entity_id AND e.created_at = f.born AND e.version = f.version AND NOT f.sweeping
+), stand AS MATERIALIZED (
+    SELECT e.version, e.feed_floor, e.created_at AS made,
+           f.generation, f.model, f.dimension, f.version AS since, f.born, f.sweeping, f.refreshed_at,
+           EXISTS (SELECT FROM mastra.vector_skipped AS s
+                   WHERE s.entity_id = %(entity_id)s AND s.index_name = %(index_name)s) AS skipped
+    FROM mastra.entity AS e
+    LEFT JOIN mastra.vector_follower AS f ON f.entity_id = %(entity_id)s AND f.index_name = %(index_name)s
+    WHERE e.id = %(entity_id)s
 )
-SELECT e.version, e.feed_floor, e.created_at,
-       f.generation, f.model, f.dimension, f.version, f.born, f.sweeping, f.refreshed_at,
-       EXISTS (SELECT FROM mastra.vector_skipped AS s
-               WHERE s.entity_id = %(entity_id)s AND s.index_name = %(index_name)s),
-       r.id, r.entity_id, r.external_id, r.entity_type, r.data, r.created_at, r.updated_at, r.deleted_at, r.version
-FROM mastra.entity AS e
-LEFT JOIN mastra.vector_follower AS f ON f.entity_id = %(entity_id)s AND f.index_name = %(index_name)s
-LEFT JOIN LATERAL (
-    SELECT stored.*
+SELECT stand.*, NULL AS id, NULL AS entity_id, NULL AS external_id, NULL AS entity_type, NULL AS data,
+       NULL AS created_at, NULL AS updated_at, NULL AS deleted_at, NULL AS changed
+FROM stand
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.*
+FROM stand
+CROSS JOIN LATERAL (
+    SELECT stored.id, stored.entity_id, stored.external_id, stored.entity_type, stored.data,
+           stored.created_at, stored.updated_at, stored.deleted_at, stored.version
     FROM mastra.records AS stored
-    WHERE stored.entity_id = %(entity_id)s AND stored.version > coalesce(f.version, 0)
+    WHERE stored.entity_id = %(entity_id)s AND stored.version > coalesce(stand.since, 0)
     ORDER BY stored.version
     LIMIT %(limit)s::bigint
-) AS r ON true
-WHERE e.id = %(entity_id)s
-ORDER BY r.version
+) AS r
+ORDER BY changed NULLS FIRST
 
 -- name: begin
 -- The row of a new index, unless it is there.

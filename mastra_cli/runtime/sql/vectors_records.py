@@ -42,6 +42,14 @@ def known(index: Index, external_ids: Sequence[str]) -> Fragment:
     )
 
 
+def copy(index: Index) -> Fragment:
+    """What takes rows that are certainly new."""
+    return build(
+        "COPY {} (vector_id, embedding, metadata, document, namespace) FROM STDIN (FORMAT binary)",
+        vectors.table(index),
+    )
+
+
 def move_metadata(index: Index, ids: Sequence[str], metadata: Sequence[str]) -> Fragment:
     """Gives vectors other metadata, where it differs; their ids."""
     return build(
