@@ -175,19 +175,20 @@ def _line(row: Row) -> str:
 
 
 def _best(row: Row) -> str:
-    found = [(each.middle, name) for name, each in row.figures.items() if name in _peers(row)]
-    return (
-        f"{(best := min(found)[1])} {_ratio(row, best) if CEILING in row.figures else figure(row, best)}"
-        if found
-        else "-"
-    )
+    found = [(row.figures[name].middle, name) for name in _peers(row)]
+    if not found:
+        return "-"
+    best = min(found)[1]
+    return f"{best} {figure(row, best) if row.ratio(best) is None else _ratio(row, best)}"
 
 
 def rendered(rows: list[Row]) -> str:
     """The whole of `bench.md`."""
+    scales = sorted({row.said["scale"] for row in rows} - {1})
     parts = [
         "# Benchmarks",
         "",
+        *(f"At {scale:g} of the sizes: to try it out, not to be quoted.\n" for scale in scales),
         "Written by `nox -s bench`; each row was measured in one run against one server, everyone in turn, round by round. The"
         " figures are medians; a ratio is the speed as a part of the ceiling's (1: as fast), or, with an `x`, the time as a multiple"
         " of its. The ceiling is hand-written psycopg for the same work on tables with the same indexes. `(n)`: rounds measured.",
@@ -200,7 +201,7 @@ def rendered(rows: list[Row]) -> str:
             continue
         span = spread(row, CEILING) if CEILING in row.figures else "-"
         parts.append(
-            f"| {row.operation}{_scaled(row)} | {figure(row, OURS)} | {figure(row, CEILING)} | {_ratio(row, OURS)} | {goal(row)} "
+            f"| {row.operation} | {figure(row, OURS)} | {figure(row, CEILING)} | {_ratio(row, OURS)} | {goal(row)} "
             f"| {judgement(row)} | {spread(row, OURS)} | {span} | {_best(row)} |"
         )
     for room in ROOMS:
@@ -223,10 +224,6 @@ def _room(rows: list[Row]) -> list[str]:
     return [*parts, "", *shown] if shown else parts
 
 
-def _scaled(row: Row) -> str:
-    return "" if row.said.get("scale", 1) == 1 else f" (at {row.said['scale']:g} of the size)"
-
-
 def _places(rows: list[Row]) -> list[str]:
     runs: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
@@ -238,7 +235,7 @@ def _places(rows: list[Row]) -> list[str]:
         dates, loads = [row.said["at"] for row in mine], [row.said["load"] for row in mine]
         words = f"{min(dates)} to {max(dates)}: {where}; {python}; {server or 'no server'}"
         parts.append(
-            f"- {words}; {len(mine)} rows; load {statistics.median(loads)} in the middle, {max(loads)} at most"
+            f"- {words}; {len(mine)} rows; load {statistics.median(loads):.1f} in the middle, {max(loads)} at most"
         )
     versions = {name: number for row in rows for name, number in row.said["versions"].items()}
     return [*parts, "- " + ", ".join(f"{name} {number}" for name, number in sorted(versions.items()))]

@@ -23,7 +23,8 @@ from tests.bench.conftest import Place
 from tests.bench.measuring import rounds, timed
 from tests.bench.results import Row
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
+# What the library has to say of a slow build is no failure here.
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200), pytest.mark.filterwarnings("default")]
 
 DIMENSION, ROUNDS = 384, 2
 INDEX: dict[str, Any] = {

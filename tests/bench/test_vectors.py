@@ -23,7 +23,8 @@ from tests.bench.peer import Peer, PeerFailed
 from tests.bench.results import Row
 from tests.bench.workload import Vectors
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
+# What the library has to say of a slow build is no failure here.
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200), pytest.mark.filterwarnings("default")]
 
 PEERS = ("@mastra/pg", "vecs", "agno", "llama-index", "langchain-postgres")
 DIMENSION, EF = 384, 100
