@@ -65,19 +65,19 @@ async def check_whole(engine: PostgresEngine, run_id: str) -> None:
 
 def losing(monkeypatch: pytest.MonkeyPatch, statement: str, *, before: bool, times: int = 1) -> None:
     """Cut the connection at this statement, before it is sent or before its answer is read."""
-    execute = Wire.execute
+    execute = psycopg.AsyncCursor.execute
     left = [times]
 
-    async def cut(self: Wire, query: Any, *args: Any, **kwargs: Any) -> Any:
+    async def cut(self: psycopg.AsyncCursor, query: Any, *args: Any, **kwargs: Any) -> Any:
         if not (isinstance(query, str) and query.startswith(statement) and left[0]):
             return await execute(self, query, *args, **kwargs)
         left[0] -= 1
         if not before:
             await execute(self, query, *args, **kwargs)
-        await self.close()
+        await self.connection.close()
         raise psycopg.OperationalError("cut")
 
-    monkeypatch.setattr(Wire, "execute", cut)
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", cut)
 
 
 @pytest.mark.parametrize("kind", ["40001", "40P01", "kill"])

@@ -15,7 +15,6 @@ from mastra_cli.runtime._async.mock import MockMastraEngine
 from mastra_cli.runtime._async.postgres import PostgresEngine
 from mastra_cli.runtime._async.session import connect
 from mastra_cli.runtime._async.vector import PgVector
-from mastra_cli.runtime._async.wire import Wire
 from mastra_cli.runtime.models_vector import Flat
 from mastra_cli.runtime.timing import Clock
 from tests._async.record_place import Place, found
@@ -37,13 +36,13 @@ async def test_an_unchanged_refresh_is_one_round_trip(place: Place, monkeypatch:
     first = await index.refresh()
     then = (await index.status()).refreshed_at
     trips: list[str] = []
-    execute = Wire.execute
+    execute = psycopg.AsyncCursor.execute
 
     async def counted(self, *args, **kwargs):
         trips.append(str(args[0]))
         return await execute(self, *args, **kwargs)
 
-    monkeypatch.setattr(Wire, "execute", counted)
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", counted)
     result = await index.refresh()
     assert len(trips) == 1
     assert (result.version, result.created, result.embedded) == (first.version, 0, 0)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mastra_cli.errors import DeadlineExceeded, InvalidArgument, NoDatabaseUrl
+from mastra_cli.errors import DatabaseFailed, DeadlineExceeded, InvalidArgument, NoDatabaseUrl
 from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.postgres import PostgresEngine
 from mastra_cli.runtime._async.session import connect
@@ -151,3 +152,49 @@ async def test_a_direct_connection_prepares_what_comes_often(database: str) -> N
             await engine.get_entity_by_id(id=entity.id)
         row = await engine._pool.row("SELECT count(*) FROM pg_prepared_statements", prepare=False)
         assert row == (1,)
+
+
+async def test_a_statement_that_comes_again_answers_as_the_first_time(database: str) -> None:
+    """Its cursor is kept: through a failure, other types, a changed table, and more statements than are kept."""
+    async with connect(url=database, max_size=1) as pool:
+        divided = "SELECT 6 / %s"
+        assert await pool.rows(divided, [2]) == [(3,)]
+        with pytest.raises(DatabaseFailed, match="division by zero"):
+            await pool.rows(divided, [0])
+        assert await pool.rows(divided, [3]) == [(2,)]
+        assert await pool.rows(divided, [None]) == [(None,)]
+        for statement in [f"SELECT {n}" for n in range(80)] * 2:
+            assert await pool.row(statement) == (int(statement[7:]),)
+        await pool.rows("CREATE TABLE public.t AS SELECT 1 AS a", writes=True)
+        everything = "SELECT * FROM public.t"
+        for _ in range(8):
+            assert await pool.rows(everything) == [(1,)]
+        await pool.rows("ALTER TABLE public.t ADD b text DEFAULT 'x'", writes=True)
+        assert await pool.rows(everything) == [(1, "x")]
+        assert await pool.rows("DELETE FROM public.t WHERE a = %s", [1], writes=True) == []
+
+
+async def test_a_connection_at_rest_holds_no_rows_and_no_large_parameters(database: str) -> None:
+    async with connect(url=database, max_size=1) as pool:
+        rows = await pool.rows(
+            "SELECT pg_catalog.repeat('x', %s) FROM pg_catalog.generate_series(1, 99)", [9]
+        )
+        assert rows == [("x" * 9,)] * 99
+        assert await pool.row("SELECT pg_catalog.length(%s)", ["x" * 30_000]) == (30_000,)
+        assert await pool.row("SELECT pg_catalog.cardinality(%s::text[])", [["x"] * 30_000]) == (30_000,)
+        async with pool._lease(pool._clock_of(None)) as wire:
+            kept = [cursor for _, cursor in wire._cursors.values()]
+            assert len(kept) == 1
+            assert [cursor.pgresult.ntuples for cursor in kept] == [0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": [1, -2.5, 1e3, true, null], "ü\U0001f600": {"\\u0001": "\\"\\\\"}}', "[]", '" x "', "7", "null",
+     "123456789012345678901234567890", "0.1000"],
+)  # fmt: skip
+async def test_jsonb_comes_as_json_says(database: str, text: str) -> None:
+    async with connect(url=database) as pool:
+        assert await pool.rows("SELECT %s::jsonb, %s::json", [text, f" {text}\n"]) == [
+            (json.loads(text), json.loads(text))
+        ]

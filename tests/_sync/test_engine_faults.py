@@ -65,19 +65,19 @@ def check_whole(engine: SyncPostgresEngine, run_id: str) -> None:
 
 def losing(monkeypatch: pytest.MonkeyPatch, statement: str, *, before: bool, times: int = 1) -> None:
     """Cut the connection at this statement, before it is sent or before its answer is read."""
-    execute = Wire.execute
+    execute = psycopg.Cursor.execute
     left = [times]
 
-    def cut(self: Wire, query: Any, *args: Any, **kwargs: Any) -> Any:
+    def cut(self: psycopg.Cursor, query: Any, *args: Any, **kwargs: Any) -> Any:
         if not (isinstance(query, str) and query.startswith(statement) and left[0]):
             return execute(self, query, *args, **kwargs)
         left[0] -= 1
         if not before:
             execute(self, query, *args, **kwargs)
-        self.close()
+        self.connection.close()
         raise psycopg.OperationalError("cut")
 
-    monkeypatch.setattr(Wire, "execute", cut)
+    monkeypatch.setattr(psycopg.Cursor, "execute", cut)
 
 
 @pytest.mark.parametrize("kind", ["40001", "40P01", "kill"])

@@ -15,7 +15,6 @@ from mastra_cli.runtime._sync.mock import SyncMockMastraEngine
 from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
 from mastra_cli.runtime._sync.session import sync_connect
 from mastra_cli.runtime._sync.vector import SyncPgVector
-from mastra_cli.runtime._sync.wire import Wire
 from mastra_cli.runtime.models_vector import Flat
 from mastra_cli.runtime.timing import Clock
 from tests._sync.record_place import Place, found
@@ -37,13 +36,13 @@ def test_an_unchanged_refresh_is_one_round_trip(place: Place, monkeypatch: pytes
     first = index.refresh()
     then = (index.status()).refreshed_at
     trips: list[str] = []
-    execute = Wire.execute
+    execute = psycopg.Cursor.execute
 
     def counted(self, *args, **kwargs):
         trips.append(str(args[0]))
         return execute(self, *args, **kwargs)
 
-    monkeypatch.setattr(Wire, "execute", counted)
+    monkeypatch.setattr(psycopg.Cursor, "execute", counted)
     result = index.refresh()
     assert len(trips) == 1
     assert (result.version, result.created, result.embedded) == (first.version, 0, 0)

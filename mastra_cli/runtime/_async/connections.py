@@ -20,7 +20,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from mastra_cli.errors import DatabaseUnreachable, DeadlineExceeded, InvalidArgument, kind_of
@@ -106,6 +105,14 @@ class Connections:
 
     @asynccontextmanager
     async def _lease(self, clock: Clock) -> AsyncGenerator[Wire, None]:
+        wire = await self._borrowed(clock)
+        try:
+            yield wire
+        finally:
+            await self._given_back(wire)
+
+    async def _borrowed(self, clock: Clock) -> Wire:
+        """A connection of the caller's own, until it is given back."""
         opened = self._ready()
         if not await opened.turns.take(clock.left()):
             raise DeadlineExceeded(
@@ -114,13 +121,12 @@ class Connections:
             )
         try:
             wire = await self._taken(opened) or await self._made(opened, clock)
-            wire.begin(clock.until, clock.patience)
-            try:
-                yield wire
-            finally:
-                await self._given_back(opened, wire)
-        finally:
+        except BaseException:
             opened.turns.give()
+            raise
+        wire.lender = opened
+        wire.begin(clock.until, clock.patience)
+        return wire
 
     def _ready(self) -> _Open:
         here = waiting.home()
@@ -180,17 +186,20 @@ class Connections:
         missing = {name: value for name, value in defaults.items() if name not in given}
         return await waiting.within(seconds, Wire.dial, self._url, **missing)
 
-    async def _given_back(self, opened: _Open, wire: Wire) -> None:
-        wire.end()
-        fit = wire.info.transaction_status == pq.TransactionStatus.IDLE and self._opened is opened
-        if fit and wire.born > opened.drained:
-            opened.idle.append(wire)
-        else:
-            await wire.close()
-        # Whoever comes back looks after the one that was idle for longest: no thread, no task of our own.
-        if len(opened.idle) > self._sizes[0] and monotonic() - opened.idle[0].used > _IDLE:
-            with suppress(IndexError):
-                await opened.idle.popleft().close()
+    async def _given_back(self, wire: Wire) -> None:
+        opened: _Open = wire.lender
+        try:
+            wire.end()
+            if self._opened is opened and wire.born > opened.drained and wire.is_at_rest:
+                opened.idle.append(wire)
+            else:
+                await wire.close()
+            # Whoever comes back looks after the one that was idle for longest: no thread, no task of our own.
+            if len(opened.idle) > self._sizes[0] and monotonic() - opened.idle[0].used > _IDLE:
+                with suppress(IndexError):
+                    await opened.idle.popleft().close()
+        finally:
+            opened.turns.give()
 
     async def _heal(self, wire: Wire | None) -> None:
         """Drop the idle connections, once, after one was lost: a restarted server leaves them all dead."""

@@ -92,8 +92,7 @@ class Pool(Connections):
         """All rows of a statement that stands alone."""
 
         async def attempt(wire: Wire) -> list[TupleRow]:
-            cursor = await wire.execute(cast(Any, statement), params, binary=True, prepare=prepare)
-            return await cursor.fetchall() if cursor.description else []
+            return await wire.rows(statement, params, prepare=prepare)
 
         return await self._repeat(attempt, self._clock_of(timeout), writes=writes, once=once)
 
@@ -223,8 +222,11 @@ class Pool(Connections):
         while True:
             wire: Wire | None = None
             try:
-                async with self._lease(clock) as wire:
+                wire = await self._borrowed(clock)
+                try:
                     return await attempt(wire)
+                finally:
+                    await self._given_back(wire)
             except psycopg.Error as error:
                 lost = is_lost(error)
                 may_be_done = lost and wire is not None and not wire.refused(error)
