@@ -60,14 +60,22 @@ def in_order(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def results(index: Index, rows: Sequence[Sequence[Any]], top_k: int, min_score: float | None) -> QueryResults:
     """Rows of (id, distance, is exact, metadata, document, vector) as results."""
+    score, measure, dimension, kind = metrics.score, index.metric, index.dimension, index.kind
+    # What `_result` does, without a call for each: most of the time between the rows and the caller.
     found = [
-        _result(index, id, metrics.score(distance, index.metric, index.dimension), metadata, document, vector)
+        QueryResult(
+            id,
+            score(distance, measure, dimension),
+            cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {},
+            document,
+            vector and unpack(vector, kind),
+        )
         for id, distance, _, metadata, document, vector in rows
     ]
     if min_score is not None:
         found = [each for each in found if (each.score or 0.0) >= min_score]
     mode = "exact" if all(row[2] for row in rows) else "ann"
-    return QueryResults(found, mode=mode, metric=index.metric, short=len(rows) < top_k)
+    return QueryResults(found, mode=mode, metric=measure, short=len(rows) < top_k)
 
 
 def grouped(

@@ -15,6 +15,7 @@ __all__ = ["pack", "pack_all", "unpack"]
 
 _LITTLE = sys.byteorder == "little"
 _BLOCK = 512
+_UNUSED = bytes(2)
 SPARSE_LIMIT = 16_000
 SPARSE_INDEXED_LIMIT = 1_000
 
@@ -50,7 +51,7 @@ def pack(value: object, kind: str, dimension: int, *, metric: str, label: str, i
         return halves
     if _LITTLE:
         numbers.byteswap()
-    return struct.pack(">HH", dimension, 0) + numbers.tobytes()
+    return dimension.to_bytes(2, "big") + _UNUSED + numbers.tobytes()
 
 
 def pack_all(
@@ -95,12 +96,11 @@ def unpack(data: bytes | memoryview, kind: str) -> list[float] | dict[int, float
 
 def _floats(value: object, label: str) -> array[float]:
     """The value as C floats; a copy, free to be changed."""
-    if getattr(getattr(value, "dtype", None), "char", None) == "f":  # numpy's name of a C float
+    kind = getattr(value, "dtype", None)
+    if kind is not None and getattr(kind, "char", None) == "f":  # numpy's name of a C float
         if getattr(value, "ndim", 1) != 1:
             raise _not_numbers(value, label)
-        numbers = array("f")
-        numbers.frombytes(cast(Any, value).tobytes())
-        return numbers
+        return array("f", cast(Any, value).tobytes())
     plain = _plain(value, label)
     try:
         return array("f", plain)

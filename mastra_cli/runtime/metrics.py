@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -116,10 +115,12 @@ def check_config(dimension: int, measure: Metric, config: IndexConfig, kind: Vec
 def score(distance: float, measure: str, dimension: int) -> float:
     """The score of a distance: higher is better."""
     # A stored all-zero vector has no direction: NaN, which no order and no `min_score` could place.
-    if math.isnan(distance):
+    if distance != distance:
         return -1.0
+    if measure == "cosine":
+        return 1 - distance
     if measure == "dotproduct":
         return -distance
     if measure in ("euclidean", "l1"):
         return 1 / (1 + distance)
-    return 1 - (distance / dimension if measure == "hamming" else distance)
+    return 1 - (distance / dimension if measure == "hamming" else distance)  # or jaccard

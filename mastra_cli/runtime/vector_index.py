@@ -44,6 +44,10 @@ class Index:
     said: bool = True
     """Whether the comment or a built index tells what it is."""
 
+    def __hash__(self) -> int:
+        # The key of every statement that is kept: asked for at each search, and the rest rarely differs.
+        return hash(self.name)
+
     @property
     def type(self) -> str:
         return type(self.config).__name__.lower()

@@ -215,10 +215,12 @@ def checked_ids(ids: object) -> list[str]:
 
 def checked_namespace(namespace: object, index: Index) -> str:
     """The namespace, or `InvalidArgument`."""
+    if type(namespace) is str and namespace == "default":
+        return namespace
     name = identity.checked(namespace, "namespace")
     if len(name) > 255:
         raise InvalidArgument(f"namespace has {len(name)} characters, and at most 255 are allowed")
-    if name != "default" and not index.namespaced:
+    if not index.namespaced:
         table = f'"{index.schema}"."{index.name}"'
         raise InvalidArgument(
             f"the index {index.name} knows no namespaces: an old version of @mastra/pg made it",

@@ -54,12 +54,13 @@ class Known(Connected):
 
     def _index(self, name: object, clock: Clock, *, fresh: bool = False) -> Index:
         """The index of that name, as it was known a moment ago, or `VectorIndexNotFound`."""
-        known = self._indexes.get(checked_name(name, self._schema))
+        known = self._indexes.get(name) if isinstance(name, str) else None
         if known is not None and not fresh and monotonic() < known[1]:
             return known[0]
-        index = self._found(str(name), clock)
+        name = checked_name(name, self._schema)
+        index = self._found(name, clock)
         if index is None:
-            raise not_found(str(name), self._schema)
+            raise not_found(name, self._schema)
         return index
 
     def _found(self, name: str, clock: Clock) -> Index | None:

@@ -28,9 +28,10 @@ _SEND: dict[str, LiteralString] = {
 }
 
 
-def whole(fragment: Fragment) -> Composed:
+def whole(fragment: Fragment) -> SQL | Composed:
     """The fragment as a statement to be executed."""
-    return Composed([fragment.sql])
+    sql = fragment.sql
+    return sql if isinstance(sql, SQL | Composed) else Composed([sql])
 
 
 def table(index: Index) -> Fragment:
@@ -82,6 +83,8 @@ def where(index: Index, namespace: Fragment, condition: Fragment | None) -> Frag
 
 def condition(filter: Filters | None) -> Fragment | None:
     """A filter over `metadata`; None when it lets everything through."""
+    if filter is None:
+        return None
     node = filters.parse(filter, regex=True)
     return None if node == EVERYTHING else compile_sql(node, SQL("metadata"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 from mastra_cli.runtime.fragments import build
@@ -49,7 +48,7 @@ def hybrid(index: Index, asked: Search, rrf_k: int) -> Shape:
             FROM (SELECT * FROM fused ORDER BY score DESC, vector_id COLLATE "C" LIMIT {}) b
             CROSS JOIN LATERAL ({}) r
             ORDER BY b.score DESC, b.vector_id COLLATE "C" """,
-            best(index, replace(asked, top_k=depth), vectors.typed(index, VECTOR)),
+            best(index, asked._replace(top_k=depth), vectors.typed(index, VECTOR)),
             number(depth),
             query,
             words,

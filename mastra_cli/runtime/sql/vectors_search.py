@@ -15,9 +15,8 @@ with `is_local`: in a sub-select, because as a plain function it would be called
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
@@ -42,8 +41,7 @@ _OPERATORS: dict[str, LiteralString] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """How is searched; what for comes in when the statement is filled."""
 
     top_k: int
@@ -67,18 +65,16 @@ def nearest(index: Index, asked: Search) -> Shape:
     """
     if index.quantized:
         return _nearest_quantized(index, asked)
-    wanted = vectors.typed(index, VECTOR)
     mine = Fragment(SQL("namespace, " if index.namespaced else ""))
     rows = build(
         """SELECT {}vector_id, {} AS distance, false AS exact, metadata, {} AS document, {} AS vector FROM {}
-        WHERE {} ORDER BY {} LIMIT {}""",
+        WHERE {} ORDER BY distance LIMIT {}""",
         mine,
-        _distance(index, wanted),
+        _distance(index, vectors.typed(index, VECTOR)),
         vectors.document(index),
         _vector(index, asked),
         vectors.table(index),
         _settings(index, asked, asked.top_k, iterative=False),
-        _distance(index, wanted),
         number(asked.top_k),
     )
     kept = vectors.where(index, NAMESPACE, None)

@@ -13,6 +13,12 @@ from mastra_cli.runtime.packed import Packed
 __all__ = ["CONDITION", "NAMESPACE", "TEXT", "VECTOR", "Shape"]
 
 
+class Ready(SQL):
+    """A statement in one piece, the same object whenever it is filled: `Wire.rows` knows it again."""
+
+    lasting = True
+
+
 class _Hole(Composable):
     """Where a filter's condition goes."""
 
@@ -29,6 +35,7 @@ VECTOR = Fragment(SQL("%s"), ("the vector",))
 NAMESPACE = Fragment(SQL("%s"), ("the namespace",))
 TEXT = Fragment(SQL("%s"), ("the text",))
 CONDITION = Fragment(_HOLE, ("the condition",))
+_BOUND = (*VECTOR.params, *NAMESPACE.params, *TEXT.params, *CONDITION.params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,8 @@ class Shape:
     """The pieces of a statement between its holes, and what is bound to it, in order."""
 
     pieces: tuple[SQL, ...]
-    params: tuple[object, ...]
+    places: tuple[int, ...]
+    """What is bound, in order, each by its place in `_BOUND`."""
 
     @classmethod
     def of(cls, fragment: Fragment) -> Shape:
@@ -47,22 +55,19 @@ class Shape:
             else:
                 texts[-1] += part.as_string(None)
         # Made of literal text and quoted names by psycopg's own hand.
-        pieces = tuple(SQL(cast("LiteralString", text)) for text in texts)
-        return cls(pieces, fragment.params)
+        pieces = tuple(Ready(cast("LiteralString", text)) for text in texts)
+        return cls(pieces, tuple(_BOUND.index(param) for param in fragment.params))
 
     def fill(
         self, packed: bytes, namespace: str, condition: Fragment | None, text: str | None = None
     ) -> Fragment:
         """The statement for this vector, namespace, condition and text."""
-        values = {
-            VECTOR.params: (Packed(packed),),
-            NAMESPACE.params: (namespace,),
-            TEXT.params: (text,),
-            CONDITION.params: condition.params if condition is not None else (),
-        }
-        params = [value for param in self.params for value in values[(param,)]]
+        values = (Packed(packed), namespace, text)
         if condition is None:
-            return Fragment(self.pieces[0], tuple(params))
+            return Fragment(self.pieces[0], tuple([values[place] for place in self.places]))
+        params: list[object] = []
+        for place in self.places:
+            params += values[place : place + 1] or condition.params
         sql: list[Composable] = [self.pieces[0]]
         for piece in self.pieces[1:]:
             sql += (condition.sql, piece)
