@@ -47,7 +47,7 @@ def numbered(statement: str) -> tuple[str, list[str]]:
             names.append(found[1])
         return f"${names.index(found[1]) + 1}"
 
-    return re.sub(r"%\((\w+)\)s", number, statement).replace("%%", "%"), names
+    return re.sub(r"%\((\w+)\)[sb]", number, statement).replace("%%", "%"), names
 
 
 class Plan:

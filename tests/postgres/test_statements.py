@@ -49,7 +49,7 @@ def test_a_statement_is_understood_by_the_migrated_schema(
         else:
             numbers: dict[str, str] = {}
             numbered = re.sub(
-                r"%\((\w+)\)s", lambda m: numbers.setdefault(m[1], f"${len(numbers) + 1}"), text
+                r"%\((\w+)\)[sb]", lambda m: numbers.setdefault(m[1], f"${len(numbers) + 1}"), text
             )
             migrated.execute(f"PREPARE one AS {numbered.replace('%%', '%')}".encode())
             migrated.execute("DEALLOCATE one")

@@ -1,7 +1,8 @@
 """The fixed statements: one file a noun, each statement named and described, read once as literal text.
 
 In a file a statement begins at `-- name: words`, the lines of comment after it describe it, and the rest up
-to the next name is what the server gets.
+to the next name is what the server gets. Long arrays of text are bound in binary (`%(...)b`): as text, each
+of their elements would be quoted by the client, and unquoted by the server.
 """
 
 from __future__ import annotations

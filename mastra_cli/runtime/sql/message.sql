@@ -39,8 +39,8 @@ added AS (
         g.calls::json, g.tokens, to_tsvector('pg_catalog.simple', g.text), coalesce(g.created_at, s.updated_at)
     FROM moved AS s
     CROSS JOIN unnest(
-        %(ids)s::text[], %(roles)s::text[], %(types)s::text[], %(contents)s::text[], %(tool_fields)s::text[],
-        %(calls)s::text[], %(tokens)s::bigint[], %(texts)s::text[], %(created)s::timestamptz[]
+        %(ids)b::text[], %(roles)b::text[], %(types)b::text[], %(contents)b::text[], %(tool_fields)b::text[],
+        %(calls)b::text[], %(tokens)s::bigint[], %(texts)b::text[], %(created)s::timestamptz[]
     ) WITH ORDINALITY AS g (id, role, type, content, tool_fields, calls, tokens, text, created_at, place)
 )
 SELECT s.last_seq, s.updated_at FROM moved AS s
@@ -56,8 +56,8 @@ SELECT s.last_seq, s.updated_at FROM moved AS s
 WITH given AS MATERIALIZED (
     SELECT *
     FROM unnest(
-        %(thread_ids)s::text[], %(ids)s::text[], %(roles)s::text[], %(types)s::text[], %(contents)s::text[],
-        %(tool_fields)s::text[], %(calls)s::text[], %(tokens)s::bigint[], %(texts)s::text[],
+        %(thread_ids)b::text[], %(ids)b::text[], %(roles)b::text[], %(types)b::text[], %(contents)b::text[],
+        %(tool_fields)b::text[], %(calls)b::text[], %(tokens)s::bigint[], %(texts)b::text[],
         %(created)s::timestamptz[], %(wholes)s::boolean[]
     ) WITH ORDINALITY AS g (
         thread_id, id, role, type, content, tool_fields, calls, tokens, text, created_at, whole, place
@@ -168,8 +168,8 @@ answered AS MATERIALIZED (
     SELECT r.thread_id, r.value, coalesce(r.tool_name, c.tool_name) AS tool_name,
         coalesce(r.args_hash, c.args_hash) AS args_hash, s.updated_at
     FROM unnest(
-        %(result_threads)s::text[], %(result_calls)s::text[], %(result_names)s::text[], %(result_hashes)s::text[],
-        %(result_values)s::text[]
+        %(result_threads)b::text[], %(result_calls)b::text[], %(result_names)b::text[], %(result_hashes)b::text[],
+        %(result_values)b::text[]
     ) AS r (thread_id, call_id, tool_name, args_hash, value)
     JOIN stepped AS s ON s.id = r.thread_id
     -- The call may have come with an earlier batch: it is looked for among the thread's newest messages.
@@ -217,8 +217,8 @@ ORDER BY g.place
 -- Which messages of a batch are there just as they are given: their places, from 0.
 SELECT g.place - 1
 FROM unnest(
-    %(thread_ids)s::text[], %(ids)s::text[], %(roles)s::text[], %(types)s::text[], %(contents)s::text[],
-    %(tool_fields)s::text[]
+    %(thread_ids)b::text[], %(ids)b::text[], %(roles)b::text[], %(types)b::text[], %(contents)b::text[],
+    %(tool_fields)b::text[]
 ) WITH ORDINALITY AS g (thread_id, id, role, type, content, tool_fields, place)
 JOIN mastra.message AS m ON m.thread_id = g.thread_id AND m.id = g.id
 WHERE (m.role, m.type, m.content::text, m.tool_fields::text)

@@ -72,7 +72,7 @@ WITH patience AS MATERIALIZED (
            stored.external_id IS NOT NULL AND stored.deleted_at IS NULL AS live,
            stored.data AS old_data, stored.entity_type AS old_type, moment.version, moment.now
     FROM moment
-    CROSS JOIN unnest(%(external_ids)s::text[], %(entity_types)s::text[], %(data)s::text[])
+    CROSS JOIN unnest(%(external_ids)b::text[], %(entity_types)b::text[], %(data)b::text[])
         AS given (external_id, entity_type, data)
     LEFT JOIN mastra.records AS stored
         ON stored.entity_id = %(entity_id)s AND stored.external_id = given.external_id COLLATE "C"
