@@ -34,7 +34,7 @@ def known(index: Index, external_ids: Sequence[str]) -> Fragment:
         SELECT external_id, number,
                pg_catalog.sha256(pg_catalog.convert_to(COALESCE(document, ''), 'UTF8'))
         FROM found ORDER BY number""",
-        Fragment(SQL("%s::text[]"), (list(external_ids),)),
+        Fragment(SQL("%b::text[]"), (list(external_ids),)),
         vectors.table(index),
         _space(index),
         vectors.table(index),
@@ -58,8 +58,8 @@ def move_metadata(index: Index, ids: Sequence[str], metadata: Sequence[str]) -> 
         WHERE {} AND v.vector_id = new.vector_id AND v.metadata IS DISTINCT FROM new.metadata::jsonb
         RETURNING v.vector_id""",
         vectors.table(index),
-        Fragment(SQL("%s::text[]"), (list(ids),)),
-        Fragment(SQL("%s::text[]"), (list(metadata),)),
+        Fragment(SQL("%b::text[]"), (list(ids),)),
+        Fragment(SQL("%b::text[]"), (list(metadata),)),
         _space(index),
     )
 
