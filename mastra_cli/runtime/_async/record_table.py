@@ -20,11 +20,7 @@ from mastra_cli.runtime._async.record_store import (
 from mastra_cli.runtime._async.session import Clock, Connected
 from mastra_cli.runtime._async.vector import PgVector
 from mastra_cli.runtime._async.vector_indexes import needs
-from mastra_cli.runtime._async.vector_writes import (
-    FEW,
-    _execute,  # pyright: ignore[reportPrivateUsage]
-    _stage,  # pyright: ignore[reportPrivateUsage]
-)
+from mastra_cli.runtime._async.vector_writes import FEW, execute, stage
 from mastra_cli.runtime._async.wire import Wire
 from mastra_cli.runtime.filters import Filters
 from mastra_cli.runtime.fragments import Fragment
@@ -78,20 +74,20 @@ class RecordTable(Checkpoint):
         async def together(wire: Wire) -> list[str]:
             await _held(wire, params)
             for piece in pieces:
-                await _execute(wire, piece)
+                await execute(wire, piece)
             moved: list[str] = []
             if index is not None:
                 if work.gone:
-                    await _execute(
+                    await execute(
                         wire, vectors.delete(index, vectors.with_ids(work.gone), vectors_records.NAMESPACE)
                     )
                 if straight:
                     await _copy(wire, index, rows)
                 elif many:
-                    await _stage(wire, index, rows)
-                    await _execute(wire, vectors.merge(index, vectors_records.NAMESPACE, repeated=False))
+                    await stage(wire, index, rows)
+                    await execute(wire, vectors.merge(index, vectors_records.NAMESPACE, repeated=False))
                 elif rows:
-                    await _execute(wire, vectors.insert(index, rows, vectors_records.NAMESPACE))
+                    await execute(wire, vectors.insert(index, rows, vectors_records.NAMESPACE))
                 if work.moved:
                     ids, metadata = zip(*work.moved, strict=True)
                     moved = await _column(wire, vectors_records.move_metadata(index, ids, metadata))
@@ -223,7 +219,7 @@ class RecordTable(Checkpoint):
             own = {row[0] for row in rows if row[2] is not None}
             for name in names:
                 if self._qualified(name) in own:
-                    await _execute(wire, vectors_records.drop(self._schema, name))
+                    await execute(wire, vectors_records.drop(self._schema, name))
             await wire.execute(FOLLOWER["forget"], keys)
 
         await self._pool.transaction(work, timeout=clock, bulk=True)
@@ -241,10 +237,10 @@ class RecordTable(Checkpoint):
             if (its, me) not in {(row[0], row[1]) for row in rows}:
                 raise TakenOver
             if any(row[0] == mine and row[2] is not None for row in rows):
-                await _execute(wire, vectors_records.drop(self._schema, self.index_name))
+                await execute(wire, vectors_records.drop(self._schema, self.index_name))
             if index is not None:
                 for piece in vectors_records.rename_table(index, self.index_name):
-                    await _execute(wire, piece)
+                    await execute(wire, piece)
             await wire.execute(FOLLOWER["forget"], {**keys, "index_names": [mine]})
             await wire.execute(FOLLOWER["rename"], {**self._row_key, "from": its, "to": mine})
 

@@ -91,10 +91,10 @@ class Writes(Indexes):
                     "the connection was lost, and the vectors can not be read again; nothing was written",
                     hint="give a list or an array, or call again from the beginning",
                 )
-            await _stage(wire, index, rows if attempts == 1 else source.rows())
-            await _execute(wire, vectors.lock(index, namespace))
+            await stage(wire, index, rows if attempts == 1 else source.rows())
+            await execute(wire, vectors.lock(index, namespace))
             repeated = len(set(source.ids)) < len(source.ids)
-            await _execute(wire, vectors.merge(index, namespace, repeated=repeated))
+            await execute(wire, vectors.merge(index, namespace, repeated=repeated))
 
         await self._pool.transaction(work, timeout=clock, bulk=True)
 
@@ -165,7 +165,7 @@ class Writes(Indexes):
             checked_namespace(namespace, index)
 
             async def delete(wire: Wire) -> int:
-                return await _execute(wire, vectors.delete(index, condition, namespace))
+                return await execute(wire, vectors.delete(index, condition, namespace))
 
             # A transaction, and not a statement of its own: done a second time it would count nothing.
             return await self._pool.transaction(delete, timeout=clock)
@@ -174,9 +174,10 @@ class Writes(Indexes):
         return await self._on(name, clock, work)
 
 
-async def _stage(wire: Wire, index: Index, rows: Iterable[vector_rows.Row]) -> None:
+async def stage(wire: Wire, index: Index, rows: Iterable[vector_rows.Row]) -> None:
+    """Put rows into a table of the transaction's own, by COPY."""
     for statement in vectors.stage(index):
-        await _execute(wire, statement)
+        await execute(wire, statement)
     async with wire.cursor() as cursor, cursor.copy(vectors.whole(vectors.copy())) as copy:
         await copy.write(vector_rows.COPY_START)
         for block in vector_rows.blocks(rows):
@@ -185,7 +186,7 @@ async def _stage(wire: Wire, index: Index, rows: Iterable[vector_rows.Row]) -> N
         await copy.write(vector_rows.COPY_END)
 
 
-async def _execute(wire: Wire, statement: Fragment) -> int:
+async def execute(wire: Wire, statement: Fragment) -> int:
     """How many rows a statement touched."""
     cursor = await wire.execute(vectors.whole(statement), statement.params or None)
     return cursor.rowcount

@@ -20,11 +20,7 @@ from mastra_cli.runtime._sync.record_store import (
 from mastra_cli.runtime._sync.session import Clock, Connected
 from mastra_cli.runtime._sync.vector import SyncPgVector
 from mastra_cli.runtime._sync.vector_indexes import needs
-from mastra_cli.runtime._sync.vector_writes import (
-    FEW,
-    _execute,  # pyright: ignore[reportPrivateUsage]
-    _stage,  # pyright: ignore[reportPrivateUsage]
-)
+from mastra_cli.runtime._sync.vector_writes import FEW, execute, stage
 from mastra_cli.runtime._sync.wire import Wire
 from mastra_cli.runtime.filters import Filters
 from mastra_cli.runtime.fragments import Fragment
@@ -78,20 +74,20 @@ class RecordTable(Checkpoint):
         def together(wire: Wire) -> list[str]:
             _held(wire, params)
             for piece in pieces:
-                _execute(wire, piece)
+                execute(wire, piece)
             moved: list[str] = []
             if index is not None:
                 if work.gone:
-                    _execute(
+                    execute(
                         wire, vectors.delete(index, vectors.with_ids(work.gone), vectors_records.NAMESPACE)
                     )
                 if straight:
                     _copy(wire, index, rows)
                 elif many:
-                    _stage(wire, index, rows)
-                    _execute(wire, vectors.merge(index, vectors_records.NAMESPACE, repeated=False))
+                    stage(wire, index, rows)
+                    execute(wire, vectors.merge(index, vectors_records.NAMESPACE, repeated=False))
                 elif rows:
-                    _execute(wire, vectors.insert(index, rows, vectors_records.NAMESPACE))
+                    execute(wire, vectors.insert(index, rows, vectors_records.NAMESPACE))
                 if work.moved:
                     ids, metadata = zip(*work.moved, strict=True)
                     moved = _column(wire, vectors_records.move_metadata(index, ids, metadata))
@@ -223,7 +219,7 @@ class RecordTable(Checkpoint):
             own = {row[0] for row in rows if row[2] is not None}
             for name in names:
                 if self._qualified(name) in own:
-                    _execute(wire, vectors_records.drop(self._schema, name))
+                    execute(wire, vectors_records.drop(self._schema, name))
             wire.execute(FOLLOWER["forget"], keys)
 
         self._pool.transaction(work, timeout=clock, bulk=True)
@@ -241,10 +237,10 @@ class RecordTable(Checkpoint):
             if (its, me) not in {(row[0], row[1]) for row in rows}:
                 raise TakenOver
             if any(row[0] == mine and row[2] is not None for row in rows):
-                _execute(wire, vectors_records.drop(self._schema, self.index_name))
+                execute(wire, vectors_records.drop(self._schema, self.index_name))
             if index is not None:
                 for piece in vectors_records.rename_table(index, self.index_name):
-                    _execute(wire, piece)
+                    execute(wire, piece)
             wire.execute(FOLLOWER["forget"], {**keys, "index_names": [mine]})
             wire.execute(FOLLOWER["rename"], {**self._row_key, "from": its, "to": mine})
 

@@ -91,10 +91,10 @@ class Writes(Indexes):
                     "the connection was lost, and the vectors can not be read again; nothing was written",
                     hint="give a list or an array, or call again from the beginning",
                 )
-            _stage(wire, index, rows if attempts == 1 else source.rows())
-            _execute(wire, vectors.lock(index, namespace))
+            stage(wire, index, rows if attempts == 1 else source.rows())
+            execute(wire, vectors.lock(index, namespace))
             repeated = len(set(source.ids)) < len(source.ids)
-            _execute(wire, vectors.merge(index, namespace, repeated=repeated))
+            execute(wire, vectors.merge(index, namespace, repeated=repeated))
 
         self._pool.transaction(work, timeout=clock, bulk=True)
 
@@ -165,7 +165,7 @@ class Writes(Indexes):
             checked_namespace(namespace, index)
 
             def delete(wire: Wire) -> int:
-                return _execute(wire, vectors.delete(index, condition, namespace))
+                return execute(wire, vectors.delete(index, condition, namespace))
 
             # A transaction, and not a statement of its own: done a second time it would count nothing.
             return self._pool.transaction(delete, timeout=clock)
@@ -174,9 +174,10 @@ class Writes(Indexes):
         return self._on(name, clock, work)
 
 
-def _stage(wire: Wire, index: Index, rows: Iterable[vector_rows.Row]) -> None:
+def stage(wire: Wire, index: Index, rows: Iterable[vector_rows.Row]) -> None:
+    """Put rows into a table of the transaction's own, by COPY."""
     for statement in vectors.stage(index):
-        _execute(wire, statement)
+        execute(wire, statement)
     with wire.cursor() as cursor, cursor.copy(vectors.whole(vectors.copy())) as copy:
         copy.write(vector_rows.COPY_START)
         for block in vector_rows.blocks(rows):
@@ -185,7 +186,7 @@ def _stage(wire: Wire, index: Index, rows: Iterable[vector_rows.Row]) -> None:
         copy.write(vector_rows.COPY_END)
 
 
-def _execute(wire: Wire, statement: Fragment) -> int:
+def execute(wire: Wire, statement: Fragment) -> int:
     """How many rows a statement touched."""
     cursor = wire.execute(vectors.whole(statement), statement.params or None)
     return cursor.rowcount
