@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -43,6 +44,8 @@ class Index:
     nullable: bool = False
     said: bool = True
     """Whether the comment or a built index tells what it is."""
+    words: str = ""
+    """What somebody else wrote into the table's comment."""
 
     def __hash__(self) -> int:
         # The key of every statement that is kept: asked for at each search, and the rest rarely differs.
@@ -58,7 +61,7 @@ class Index:
 
     @property
     def comment(self) -> str:
-        """What stands in the table's comment."""
+        """What stands in the table's comment: somebody's own words, if any, then one line of JSON."""
         options: dict[str, Any] = {}
         if isinstance(self.config, Hnsw):
             options = {"m": self.config.m, "ef_construction": self.config.ef_construction}
@@ -67,7 +70,8 @@ class Index:
         elif isinstance(self.config, IvfFlat):
             options = {"lists": self.config.lists}
         facts = {"metric": self.metric, "type": self.type, "config": options, "language": self.language}
-        return json.dumps(facts, separators=(",", ":"))
+        line = json.dumps(facts, separators=(",", ":"))
+        return f"{self.words}\n{line}" if self.words else line
 
     def with_config(self, config: IndexConfig) -> Index:
         return replace(self, config=config)
@@ -77,15 +81,15 @@ def from_catalogue(schema: str, name: str, row: Sequence[Any]) -> Index:
     """The index that a row of the statement `index` describes."""
     kind, dimension, nullable, extension, version, comment, namespaced, documents, by_namespace = row[:9]
     method, valid, operator_class, options = row[9:]
-    said = _comment(comment)
+    said, words = _comment(comment)
     config = _config(said.get("type"), said.get("config"))
     metric = said.get("metric") if said.get("metric") in METRICS else None
     quantized = isinstance(config, Hnsw) and config.quantize == "binary"
     if method is not None:
         # What is built counts for more than what is said: a query can use no other operator.
-        if not (quantized and method == "hnsw" and operator_class == "bit_hamming_ops"):
+        quantized = kind != "bit" and method == "hnsw" and operator_class == "bit_hamming_ops"
+        if not quantized:
             metric = BY_OPERATOR_CLASS.get(operator_class) or metric
-            quantized = False
         config = _built(method, options or "", quantized)
     elif not said:
         config = Flat()
@@ -105,15 +109,18 @@ def from_catalogue(schema: str, name: str, row: Sequence[Any]) -> Index:
         documents=documents,
         nullable=nullable,
         said=bool(said) or method is not None,
+        words=words,
     )
 
 
-def _comment(comment: str | None) -> dict[str, Any]:
-    try:
-        said = json.loads(comment or "")
-    except ValueError:
-        return {}
-    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+def _comment(comment: str | None) -> tuple[dict[str, Any], str]:
+    """What we said in a comment, and what somebody else did before it."""
+    words, _, last = (comment or "").rpartition("\n")
+    with suppress(ValueError):
+        said = json.loads(last)
+        if isinstance(said, dict) and {"metric", "type"} <= said.keys():
+            return cast("dict[str, Any]", said), words
+    return {}, comment or ""
 
 
 def _config(type_: object, options: object) -> IndexConfig:

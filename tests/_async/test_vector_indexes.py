@@ -136,6 +136,50 @@ async def test_what_an_index_is_stands_in_its_tables_comment(vector: PgVector) -
     }
 
 
+@pytest.mark.parametrize("config", [Hnsw(), Hnsw(quantize="binary"), IvfFlat(2), Flat()])
+async def test_somebodys_own_comment_on_the_table_stays(vector: PgVector, database: str, config) -> None:
+    words = 'Ours since May.\r\n{"owner": "search"}\n'
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "CREATE TABLE mastra.docs (id serial PRIMARY KEY, vector_id text UNIQUE NOT NULL, embedding vector(3), metadata jsonb)"
+        )
+        admin.execute(
+            "INSERT INTO mastra.docs (vector_id, embedding) VALUES ('a', '[1,2,3]'), ('b', '[3,2,1]')"
+        )
+        admin.execute(f"COMMENT ON TABLE mastra.docs IS '{words}'")
+        for metric in ("euclidean", "dotproduct"):
+            stats = await vector.build_index(index_name="docs", metric=metric, index_config=config)
+            assert (stats.metric, stats.config, stats.ready) == (metric, config, True)
+            [[comment]] = admin.execute("SELECT obj_description('mastra.docs'::regclass)").fetchall()
+            assert comment.startswith(words)
+            assert json.loads(comment.removeprefix(words))["metric"] == metric
+        assert (await vector.query(index_name="docs", query_vector=[3, 2, 1]))[0].id == "b"
+
+
+async def test_a_name_that_something_else_has_is_a_conflict(vector: PgVector, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("CREATE VIEW public.seen AS SELECT 1 AS a")
+    await vector.create_index(index_name="docs", dimension=3)
+    with pytest.raises(
+        Conflict, match=r'docs_meta_idx can not be made in the schema mastra: .*"docs_meta_idx"'
+    ):
+        await vector.create_index(index_name="docs_meta_idx", dimension=3)
+    async with PgVector(connection_string=database, schema="public") as public:
+        for name in ("vector", "halfvec", "sparsevec"):
+            with pytest.raises(
+                Conflict, match=rf'{name} can not be made in the schema public: .*type "{name}"'
+            ) as e:
+                await public.create_index(index_name=name, dimension=3)
+            assert e.value.hint == "choose another name for the index"
+        with pytest.raises(Conflict, match=r'seen can not be made in the schema public: .*"seen"'):
+            await public.create_index(index_name="seen", dimension=3)
+        assert await public.list_indexes() == []
+    # Where the extension is not, they are names as any other.
+    await vector.create_index(index_name="vector", dimension=3)
+    await vector.upsert(index_name="vector", vectors=[[1, 2, 3]])
+    assert len(await vector.query(index_name="vector", query_vector=[1, 2, 3])) == 1
+
+
 async def test_a_table_that_is_no_index_is_left_alone(vector: PgVector, database: str) -> None:
     with psycopg.connect(database, autocommit=True) as admin:
         admin.execute("CREATE TABLE mastra.mine (id int)")

@@ -58,14 +58,18 @@ def test_what_is_built_counts_for_more_than_what_is_said(built, metric: str, con
         assert (read.metric, read.config, read.ready) == (metric, config, True)
 
 
-def test_a_quantised_index_keeps_the_metric_that_is_said() -> None:
+@pytest.mark.parametrize(
+    ("before", "metric"), [("", "dotproduct"), ("words\n\n", "dotproduct"), (None, "cosine")]
+)
+def test_a_quantised_index_keeps_the_metric_that_is_said(before: str | None, metric: str) -> None:
     said = json.dumps({"metric": "dotproduct", "type": "hnsw", "config": {"quantize": "binary"}})
+    comment = None if before is None else before + said
     read = from_catalogue(
         "mastra",
         "docs",
-        row(said, method="hnsw", valid=True, opclass="bit_hamming_ops", options="m=16,ef_construction=64"),
+        row(comment, method="hnsw", valid=True, opclass="bit_hamming_ops", options="m=16,ef_construction=64"),
     )
-    assert (read.metric, read.config) == ("dotproduct", Hnsw(quantize="binary"))
+    assert (read.metric, read.config) == (metric, Hnsw(quantize="binary"))
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,13 @@ class Indexes(Known):
                 if error.sqlstate not in ("42P07", "23505", "42710"):
                     raise
                 found = self._found(name, clock)
-                if found is None:
+                if found is None and error.sqlstate == "23505":
                     raise
+                if found is None:
+                    raise Conflict(
+                        f"the index {name} can not be made in the schema {self._schema}: {error.message}",
+                        hint="choose another name for the index",
+                    ) from error
         if found is not None:
             wanted = None if vector_type is None else kind
             self._reconcile(
