@@ -26,10 +26,11 @@ def _encoder(*, ascii: bool) -> Callable[[object], str]:
         ensure_ascii=ascii, allow_nan=False, check_circular=False, separators=(",", ":")
     )
     make: Any = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:  # not every Python has it
-        return encoder.encode
     quoted = json.encoder.encode_basestring_ascii if ascii else json.encoder.encode_basestring
-    chunks = make(None, encoder.default, quoted, None, ":", ",", False, False, False)
+    try:
+        chunks = make(None, encoder.default, quoted, None, ":", ",", False, False, False)
+    except TypeError:  # not every Python has it, and its arguments are nobody's promise
+        return encoder.encode
     return lambda data: "".join(chunks(data, 0))
 
 
