@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mastra_cli import errors
 from mastra_cli.cli.console import Console
+from mastra_cli.settings import DatabaseUrl
 
 # 0 done, 2 usage, 3 `--check` found work, 130 interrupted; every error not below is 1.
 EXIT_CODES: dict[type[errors.MastraError], int] = {
@@ -34,6 +37,16 @@ def exit_code(error: errors.MastraError) -> int:
         if cls in EXIT_CODES:
             return EXIT_CODES[cls]
     return 1
+
+
+@contextmanager
+def traced_to(url: DatabaseUrl) -> Generator[None]:
+    """A failure that may be the URL's says where the URL came from."""
+    try:
+        yield
+    except (errors.DatabaseUnreachable, errors.InvalidArgument, errors.PoolerDetected) as error:
+        error.hint = f"{error.hint} ({url.source})" if error.hint else f"the URL is {url.source}"
+        raise
 
 
 def report(console: Console, failure: BaseException) -> int:

@@ -32,6 +32,11 @@ class EnvFile:
                 f"{path} is a symlink; passwords are not written through one",
                 hint="replace it by a file, or name another file with --env-file",
             )
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise EnvFileRefused(
+                f"{path} is a device or a pipe, and no file to write to",
+                hint="name a file with --env-file",
+            )
         self.values: dict[str, str] = read_env_file(path)
         self.existed = path.exists()
         content = path.read_bytes() if self.existed else b""

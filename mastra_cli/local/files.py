@@ -13,8 +13,12 @@ from mastra_cli.errors import NotWritable
 def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Replace `path` by `content`: a reader, or a kill at any instant, meets the old bytes or the new ones.
 
-    `mode` None keeps an existing file's mode; a new one gets what the umask leaves of 0644.
+    A symlink stays one: the file that it leads to is replaced. `mode` None keeps an existing file's mode; a
+    new one gets what the umask leaves of 0644.
     """
+    refuse_what_is_no_file(path)
+    if path.is_symlink():
+        path = path.resolve()
     if mode is None:
         try:
             mode = path.stat().st_mode & 0o7777
@@ -47,6 +51,13 @@ def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> 
         if temporary is not None:
             with suppress(OSError):
                 Path(temporary).unlink(missing_ok=True)
+
+
+def refuse_what_is_no_file(path: Path) -> None:
+    """`NotWritable` for a device, a pipe or a directory: `/dev/null` must not become a file."""
+    if path.exists() and not path.is_file():
+        kind = "a directory" if path.is_dir() else "a device or a pipe"
+        raise NotWritable(f"{path} can not be written: it is {kind}", hint="name a file in its place")
 
 
 def _umask() -> int:

@@ -111,8 +111,45 @@ def test_a_folder_in_the_files_place_is_an_error(contacts: str, mastra: Mastra) 
     result = mastra("generate")
     assert (result.code, result.err.splitlines()[0]) == (
         1,
-        "error: mastra_models.py can not be read: Is a directory",
+        "error: mastra_models.py can not be written: it is a directory",
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipe with a name")
+@pytest.mark.parametrize("arguments", [[], ["--check"]])
+def test_a_device_or_a_pipe_is_never_replaced_by_a_file(
+    contacts: str, mastra: Mastra, arguments: list[str]
+) -> None:
+    os.mkfifo("models")
+    result = mastra("generate", "--output", "models", *arguments)
+    assert (result.code, result.err.splitlines()[0]) == (
+        1,
+        "error: models can not be written: it is a device or a pipe",
+    )
+    assert Path("models").is_fifo()
+
+
+def test_what_a_symlink_leads_to_is_written(contacts: str, mastra: Mastra) -> None:
+    Path("models").mkdir()
+    Path("link.py").symlink_to("models/real.py")
+    assert mastra("generate", "--output", "link.py").code == 0
+    assert Path("link.py").is_symlink()
+    assert "class Contact(" in Path("models/real.py").read_text()
+
+
+@pytest.mark.parametrize("option", ["--output", "--diagram"])
+def test_a_file_that_somebody_else_wrote_is_left_as_it_is(contacts: str, mastra: Mastra, option: str) -> None:
+    Path("README.md").write_text("# My own words\n")
+    result = mastra("generate", option, "README.md")
+    assert (result.code, result.err) == (
+        1,
+        "error: README.md was not written by `mastra engine generate`, and is left as it is\n"
+        " hint: name another file, or move it away: mv README.md README.md.old\n",
+    )
+    assert [(p.name, p.read_text()) for p in Path().iterdir()] == [("README.md", "# My own words\n")]
+    Path("README.md").write_text("")
+    assert mastra("generate", option, "README.md").code == 0
+    assert mastra("generate", option, "README.md").err.endswith("README.md: up to date\n")
 
 
 def test_a_role_that_may_not_read_the_revision_generates_all_the_same(
@@ -139,6 +176,7 @@ def test_an_unreachable_database_is_5_and_leaves_the_old_file(
         result = mastra("generate", *arguments)
         assert result.code == 5
         assert "postgresql://postgres:***@127.0.0.1:1/x does not answer" in result.err
+        assert result.err.endswith(" (DB_URL in the environment)\n")
         assert "s3cret" not in result.err
     assert MODULE.read_bytes() == old
 
@@ -187,7 +225,13 @@ def test_no_table_at_all_is_a_valid_module_and_a_line(
 ) -> None:
     monkeypatch.setenv("DB_URL", empty_database)
     result = mastra("generate")
-    assert (result.code, result.err.splitlines()[0]) == (0, "there is no table: the registry is empty")
+    assert (result.code, result.err.splitlines()[:2]) == (
+        0,
+        [
+            "there is no table: the registry is empty",
+            "for other schemas than mastra and public say --schema NAME",
+        ],
+    )
     namespace: dict[str, object] = {}
     exec(MODULE.read_text(), namespace)
     assert namespace["TABLES"] == {}
@@ -213,6 +257,7 @@ def test_output_to_stdout_is_the_module_alone(contacts: str, mastra: Mastra, pla
     ("arguments", "words"),
     [
         (("--output", "-", "--check"), "--check compares with a file, and --output is -"),
+        (("--diagram", "a.md", "--output", "./a.md"), "--output and --diagram name one file"),
         (("--diagram", "schema.png"), "--diagram schema.png: the name must end in .mmd or .md"),
         (("--style", "attrs"), "'attrs' is not one of"),
     ],

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,13 @@ def test_a_line_that_does_not_parse_is_named_and_not_shown(path: Path) -> None:
 def test_bytes_that_are_no_text_are_refused(path: Path) -> None:
     path.write_bytes(b"A=\xff\n")
     with pytest.raises(EnvFileRefused, match="is not UTF-8 text"):
+        EnvFile(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipe with a name")
+def test_a_pipe_is_refused_without_waiting_for_a_writer(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(EnvFileRefused, match="is a device or a pipe"):
         EnvFile(path)
 
 

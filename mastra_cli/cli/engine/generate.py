@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mastra_cli.cli import failures
 from mastra_cli.cli.console import Console
 from mastra_cli.errors import GenerateFailed, NotWritable, Usage
 from mastra_cli.settings import require_url
@@ -64,6 +66,8 @@ def generate(
         raise Usage("--check compares with a file, and --output is -", hint="name the file with --output")
     if diagram is not None and diagram.suffix not in (".mmd", ".md"):
         raise Usage(f"--diagram {diagram}: the name must end in .mmd or .md", hint="say --diagram schema.md")
+    if diagram is not None and diagram.resolve() == output.resolve():
+        raise Usage("--output and --diagram name one file", hint="say --diagram schema.md")
     read, module = _make(console, env_file, (schema, table, exclude), style, enums)
     for name, reason in module.unsupported:
         console.warn(f"{name}: {reason}")
@@ -75,6 +79,8 @@ def generate(
         )
     if not read.tables:
         console.say("there is no table: the registry is empty")
+        if not (schema or table or exclude):
+            console.say("for other schemas than mastra and public say --schema NAME")
     files = {output: module.text}
     if diagram is not None:
         from mastra_cli.codegen.diagram import draw
@@ -101,19 +107,21 @@ def _make(
     from mastra_cli.codegen.render import render
     from mastra_cli.local.ready import probe
 
-    probe(url.value, timeout=10)
-    read = read_schema(url.value, Selection(*(tuple(glob or ()) for glob in globs)))
+    with failures.traced_to(url):
+        probe(url.value, timeout=10)
+        read = read_schema(url.value, Selection(*(tuple(glob or ()) for glob in globs)))
     return read, render(read, style, enums)
 
 
 def _present(path: Path) -> str | None:
     """What is there now; None: nothing. Line endings are not compared: git may have changed them."""
+    from mastra_cli.local.files import refuse_what_is_no_file
+
+    refuse_what_is_no_file(path)
     try:
-        return path.read_bytes().decode().replace("\r\n", "\n")
+        return path.read_bytes().decode(errors="replace").replace("\r\n", "\n")
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        return ""
     except OSError as error:
         raise NotWritable(
             f"{path} can not be read: {error.strerror}", hint="name another file with --output"
@@ -145,13 +153,23 @@ def _check(console: Console, files: dict[Path, str], keys: dict[str, Any]) -> No
 
 
 def _write(console: Console, files: dict[Path, str], keys: dict[str, Any]) -> None:
+    from mastra_cli.codegen.text import SIGNATURE
     from mastra_cli.local.files import write_atomically
 
+    present = {path: _present(path) for path in files if path != _STDOUT}
+    for path, old in present.items():
+        # Models or a README that somebody wrote by hand may exist nowhere else.
+        if old and old.strip() and SIGNATURE not in old:
+            raise NotWritable(
+                f"{path} was not written by `mastra engine generate`, and is left as it is",
+                hint=f"name another file, or move it away: mv {shlex.quote(str(path))} "
+                f"{shlex.quote(f'{path}.old')}",
+            )
     changed = False
     for path, text in files.items():
         if path == _STDOUT:
             console.answer(text)
-        elif _present(path) == text:
+        elif present[path] == text:
             console.say(f"{path}: up to date")
         else:
             write_atomically(path, text.encode())

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from mastra_cli.cli import failures
 from mastra_cli.cli.console import Console
-from mastra_cli.errors import DatabaseUnreachable, InvalidArgument, PoolerDetected, Usage
+from mastra_cli.errors import Usage
 from mastra_cli.settings import no_url, resolve
 
 
@@ -57,7 +58,7 @@ def migrate(
     console.detail(f"{url.source}: {url.masked}")
     keys: dict[str, Any] = {"url": url.masked, "from": None, "to": None, "applied": [], "pending": []}
     pending = False
-    try:
+    with failures.traced_to(url):
         if check or sql or grants is not None:
             ready.wait_until_ready(url.value, timeout=wait, report=console)
         if grants is not None:
@@ -95,7 +96,4 @@ def migrate(
             )
             keys |= {"from": done.from_, "to": done.to, "applied": [asdict(step) for step in done.applied]}
             keys |= {"pending": [step.revision for step in done.pending]}
-    except (DatabaseUnreachable, InvalidArgument, PoolerDetected) as error:
-        error.hint = f"{error.hint} ({url.source})"
-        raise
     console.finish(3 if pending else 0, **keys)
