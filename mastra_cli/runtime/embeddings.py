@@ -6,7 +6,7 @@ import math
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument, kind_of
@@ -58,7 +58,7 @@ def pack_all(
     vectors: Iterable[object], kind: str, dimension: int, *, metric: str, label: str, indexed: bool = True
 ) -> Iterator[bytes]:
     """The binary forms of many vectors; the label is followed by the position, `vectors[7]`."""
-    whole = kind == "vector" and getattr(getattr(vectors, "dtype", None), "char", None) == "f"
+    whole = kind == "vector" and _is_floats(vectors)
     if not whole or getattr(vectors, "shape", ())[1:] != (dimension,):
         for position, vector in enumerate(vectors):
             where = f"{label}[{position}]"
@@ -94,10 +94,20 @@ def unpack(data: bytes | memoryview, kind: str) -> list[float] | dict[int, float
     return list(struct.unpack_from(f">{count}{'e' if kind == 'halfvec' else 'f'}", view, 4))
 
 
+def _is_floats(value: object) -> bool:
+    """Whether this is an array of numpy that holds C floats as they are here, none of them masked."""
+    kind = getattr(value, "dtype", None)
+    return (
+        kind is not None
+        and getattr(kind, "char", None) == "f"
+        and getattr(kind, "isnative", False)
+        and type(value).__name__ != "MaskedArray"
+    )
+
+
 def _floats(value: object, label: str) -> array[float]:
     """The value as C floats; a copy, free to be changed."""
-    kind = getattr(value, "dtype", None)
-    if kind is not None and getattr(kind, "char", None) == "f":  # numpy's name of a C float
+    if _is_floats(value):
         if getattr(value, "ndim", 1) != 1:
             raise _not_numbers(value, label)
         return array("f", cast(Any, value).tobytes())
@@ -114,7 +124,7 @@ def _plain(value: object, label: str) -> list[Any]:
     convert: Any = getattr(value, "tolist", None) or getattr(value, "to_list", None)
     if convert is not None:
         value = convert()
-    if isinstance(value, (str, bytes, bytearray, Mapping)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes, bytearray, Mapping, Set)) or not isinstance(value, Iterable):
         raise _not_numbers(cast(object, value), label)
     return list(cast("Iterable[Any]", value))
 

@@ -301,6 +301,17 @@ async def test_hybrid_fuses_the_two_rankings_by_reciprocal_rank(vector: PgVector
     assert [each.id for each in found] == ["d", "c"]
 
 
+async def test_hybrid_brings_as_many_as_are_asked_for(vector: PgVector) -> None:
+    await vector.create_index(index_name="docs", dimension=3, text_search="simple", build_index=False)
+    rows = np.random.default_rng(3).normal(size=(1_300, 3))
+    await vector.upsert(index_name="docs", vectors=rows, documents=["a cat"] * 1_300)
+    for text in ("cat", "dog"):
+        found = await vector.hybrid_query(
+            index_name="docs", query_vector=rows[0], query_text=text, top_k=1_200
+        )
+        assert (len(found), found.short) == (1_200, False)
+
+
 async def test_hybrid_needs_a_language(vector: PgVector) -> None:
     await vector.create_index(index_name="docs", dimension=2)
     with pytest.raises(InvalidArgument, match="the index docs has no text search") as caught:

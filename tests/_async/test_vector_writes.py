@@ -17,6 +17,7 @@ import pytest
 from mastra_cli.errors import DatabaseUnreachable, InvalidArgument, NotFound
 from mastra_cli.runtime._async import vector_writes
 from mastra_cli.runtime._async.vector import PgVector
+from mastra_cli.runtime.models_vector import Flat
 
 FEW, BULK = 10, 120
 
@@ -100,6 +101,8 @@ async def test_any_iterable_does(vector: PgVector, count: int) -> None:
         "generators": ((number for number in row) for row in rows), "float32": np.array(rows, "f4"),
         "float64": np.array(rows), "ints": np.array(rows, "i8"), "rows of an array": list(np.array(rows, "f4")),
         "strided": np.array([[*row, *row] for row in rows], "f4")[:, ::2][:, [0, 2, 1]], "array": [array("f", row) for row in rows],
+        "the other byte order": list(np.array(rows, ">f4")), "all of that order": np.array(rows, ">f4"),
+        "halves": list(np.array(rows, "f2")), "unmasked": np.ma.array(rows, dtype="f4"), "memory of": np.array(rows, "f4").view(np.memmap),
         "scalars": [[np.float32(number) for number in row] for row in rows], "pgvector": [pgvector.Vector(row) for row in rows],
     }  # fmt: skip
     for name, form in forms.items():
@@ -120,6 +123,8 @@ WRONG = [
     ([0, 0.0, -0.0], r"vectors\[{at}\] is all zero, which has no direction"),
     ([1, "2", 3], r"vectors\[{at}\] holds a str at 1, and must hold numbers"),
     ([1, None, 3], r"vectors\[{at}\] holds None at 1, and must hold numbers"),
+    (np.ma.array([1, 2, 3], mask=[0, 1, 0], dtype="f4"), r"vectors\[{at}\] holds None at 1, and must hold numbers"),
+    ({1.0, 2.0, 3.0}, r"vectors\[{at}\] must be a sequence of numbers, and is a set"),
     ("abc", r"vectors\[{at}\] must be a sequence of numbers, and is a str"), (7, r"vectors\[{at}\] must be a sequence of numbers, and is an int"),
 ]  # fmt: skip
 
@@ -319,3 +324,9 @@ async def test_a_sparse_vector_with_too_many_values_for_its_index(vector: PgVect
         InvalidArgument, match=r"vectors\[0\] has 1,001 non-zero values, and HNSW takes up to 1,000"
     ):
         await vector.upsert(index_name="kind", vectors=[dict.fromkeys(range(1_001), 1.0)])
+    await vector.create_index(
+        index_name="flat", dimension=2_000, vector_type="sparsevec", index_config=Flat()
+    )
+    [id] = await vector.upsert(index_name="flat", vectors=[dict.fromkeys(range(1_001), 1.0)])
+    await vector.update_vector(index_name="flat", id=id, vector=dict.fromkeys(range(1_002), 1.0))
+    assert len((await vector.get(index_name="flat", ids=[id]))[0].vector) == 1_002

@@ -14,6 +14,7 @@ from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.vector_indexes import Indexes
 from mastra_cli.runtime.embeddings import pack
 from mastra_cli.runtime.filters import Filters
+from mastra_cli.runtime.models_vector import Hnsw
 from mastra_cli.runtime.sql import vectors
 from mastra_cli.runtime.vector_rows import Source, checked_ids, checked_namespace
 
@@ -117,7 +118,14 @@ class Writes(Indexes):
             checked_namespace(namespace, index)
             packed = None
             if vector is not None:
-                packed = pack(vector, index.kind, index.dimension, metric=index.metric, label="vector")
+                packed = pack(
+                    vector,
+                    index.kind,
+                    index.dimension,
+                    metric=index.metric,
+                    label="vector",
+                    indexed=isinstance(index.config, Hnsw),
+                )
             text = None if metadata is None else vector_rows.metadata_text(metadata, "metadata")
             return bool(
                 await self._rows(vectors.update(index, id, packed, text, namespace), clock, writes=True)

@@ -17,7 +17,8 @@ def hybrid(index: Index, asked: Search, rrf_k: int) -> Shape:
 
     Any of the words will do (a question holds many that no answer does); the more of them, the better.
     """
-    depth = min(EF_MAX, max(4 * asked.top_k, 100))
+    # Both rankings may be the same rows: each alone must bring as many as are asked for.
+    depth = max(asked.top_k, min(EF_MAX, max(4 * asked.top_k, 100)))
     words = vectors.words(index)
     query = build(
         "pg_catalog.replace(pg_catalog.plainto_tsquery({}, {})::text, ' & ', ' | ')::pg_catalog.tsquery",
