@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
+from typing import Any, TypeVar, cast
 
-from mastra_cli.errors import InvalidArgument
+from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime.models_vector import (
     QueryAnalysis,
     QueryResult,
@@ -19,8 +19,10 @@ from mastra_cli.runtime.models_vector import (
 
 __all__ = [
     "analyze",
+    "checked",
     "combine",
     "degraded",
+    "embedding",
     "fuse",
     "logistic",
     "metric_of",
@@ -43,6 +45,40 @@ def logistic(value: float) -> float:
     return power / (1 + power)
 
 
+def embedding(given: object) -> list[float] | None:
+    """The query's embedding as numbers, or `InvalidArgument`."""
+    if given is None:
+        return None
+    convert = getattr(given, "tolist", None) or getattr(given, "to_list", None)
+    values: Any = convert() if convert else given
+    if isinstance(values, (str, bytes, Mapping, Set)) or not isinstance(values, Iterable):
+        raise InvalidArgument(f"query_embedding must be a sequence of numbers, and is {kind_of(given)}")
+    numbers: list[float] = []
+    for at, value in enumerate(cast("Iterable[Any]", values)):
+        try:
+            numbers.append(math.nan if isinstance(value, (str, bytes)) else float(value))
+        except (TypeError, ValueError, OverflowError):
+            numbers.append(math.nan)
+        if not math.isfinite(numbers[-1]):
+            raise InvalidArgument(f"query_embedding holds {value!r:.60} at {at}: all must be finite numbers")
+    return numbers
+
+
+def checked(results: object) -> Sequence[QueryResult]:
+    """The results of a query as they are or as a list, or `InvalidArgument`."""
+    if not isinstance(results, Iterable):
+        raise InvalidArgument(f"the results must be those of a query, and are {kind_of(results)}")
+    given = cast("Iterable[object]", results)
+    found = given if isinstance(given, list) else list(given)
+    for at, each in enumerate(found):
+        if not isinstance(each, QueryResult):
+            raise InvalidArgument(
+                f"results[{at}] must be a QueryResult, and is {kind_of(each)}",
+                hint="QueryResult(id, score, metadata) makes one",
+            )
+    return cast("list[QueryResult]", found)
+
+
 def analyze(embedding: Iterable[float]) -> QueryAnalysis:
     """The length of the query's embedding, and its five largest features."""
     tolist = getattr(embedding, "tolist", None)
@@ -56,7 +92,7 @@ def analyze(embedding: Iterable[float]) -> QueryAnalysis:
 
 def passage(result: QueryResult) -> str | None:
     """What a scorer reads of a result: `metadata["text"]`, else the document."""
-    text = result.metadata.get("text")
+    text = (result.metadata or {}).get("text")
     if isinstance(text, str) and text:
         return text
     return result.document or None

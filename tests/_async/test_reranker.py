@@ -129,6 +129,14 @@ async def test_a_scorer_that_takes_too_long(on_error: str) -> None:
     assert time.monotonic() - began < 0.25
 
 
+async def test_a_timeout_of_the_scorers_own_is_its_failure() -> None:
+    def scorer(query: str, texts: list[str]) -> list[float]:
+        raise TimeoutError("its socket")
+
+    with pytest.raises(ScorerFailed, match="the scorer failed: TimeoutError: its socket"):
+        await rerank(found(0.3), "q", scorer, on_error="raise")
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [([0.5, 0.5], "the scorer answered 2 scores for 1 texts"), ([math.nan], "a finite number, and answered nan"),
@@ -175,7 +183,11 @@ def test_what_a_reranker_can_not_be(options, words: str) -> None:
 
 async def test_what_can_not_be_reranked() -> None:
     for options, words in [({"top_k": 0}, "top_k must be a whole number from 1"), ({"query": 1}, "query must be a str"),
-                           ({"metric": "l9"}, "no such metric")]:  # fmt: skip
+                           ({"metric": "l9"}, "no such metric"), ({"results": None}, "the results must be those of a query, and are None"),
+                           ({"results": [*found(0.5), {"id": "a"}]}, r"results\[1\] must be a QueryResult, and is a dict"),
+                           ({"query_embedding": 7}, "query_embedding must be a sequence of numbers, and is an int"),
+                           ({"query_embedding": [1, "2"]}, "query_embedding holds '2' at 1"),
+                           ({"query_embedding": [math.nan]}, "query_embedding holds nan at 0")]:  # fmt: skip
         with pytest.raises(InvalidArgument, match=words):
             await rerank(**{"results": found(0.5), "query": "q", "scorer": by_length, **options})
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Literal
 
 from mastra_cli.errors import DeadlineExceeded, InvalidArgument, ScorerFailed, kind_of
@@ -16,6 +17,7 @@ from mastra_cli.runtime.scorers import LLMScorer, Scorer, as_number, as_numbers,
 __all__ = ["SyncReranker", "sync_rerank"]
 
 OnError = Literal["degrade", "raise"]
+_TICK = 0.001
 
 
 class SyncReranker:
@@ -64,18 +66,18 @@ class SyncReranker:
         if not isinstance(query, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidArgument(f"query must be a str, and is {kind_of(query)}")
         _whole("top_k", top_k)
-        results = (
-            vector_store_results if isinstance(vector_store_results, list) else list(vector_store_results)
-        )
+        results = ranking.checked(vector_store_results)
+        query_embedding = ranking.embedding(query_embedding)
         metric = ranking.metric_of(results, metric)
         texts = [ranking.passage(result) for result in results]
         given = [text for text in texts if text is not None]
+        began = monotonic()
         try:
             scores = waiting.within(self.timeout, self._scores, query, given) if given else []
         except InvalidArgument:
             raise
         except Exception as error:
-            failure = self._failure(error)
+            failure = self._failure(error, late=monotonic() - began >= self.timeout - _TICK)
             if self.on_error == "raise":
                 raise failure from error
             return ranking.degraded(
@@ -97,10 +99,11 @@ class SyncReranker:
             normalize=self.normalize,
         )
 
-    def _failure(self, error: Exception) -> ScorerFailed | DeadlineExceeded:
+    def _failure(self, error: Exception, *, late: bool) -> ScorerFailed | DeadlineExceeded:
         if isinstance(error, (ScorerFailed, DeadlineExceeded)):
             return error
-        if isinstance(error, TimeoutError):
+        # One that comes early is the scorer's own.
+        if isinstance(error, TimeoutError) and late:
             return DeadlineExceeded(
                 f"the scorer did not answer within {self.timeout:g} s",
                 hint="give a longer timeout, or rerank fewer results",
