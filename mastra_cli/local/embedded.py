@@ -57,6 +57,7 @@ class EmbeddedProvider:
         end = time.monotonic() + timeout
         wheel.installation()
         self._check_wishes()
+        self._home.refuse_a_foreign_link()  # before a folder is made where the moved data shall go
         with self._home.locked(timeout):
             self._home.sweep()
             fresh = not self._home.exists()
@@ -75,6 +76,8 @@ class EmbeddedProvider:
                         report.warn(f"the data in {self._home.data} is gone: this is a new, empty database")
                     with report.phase("making a Postgres data directory"):
                         self._cluster.build(self._user, self._password, timeout)
+                else:
+                    self._home.show_the_way()
                 with report.phase(f"starting Postgres {wheel.MAJOR} on {HOST}:{self._port}"):
                     self._started = before is None
                     self._launch(end, wait=wait or fresh)
@@ -105,6 +108,7 @@ class EmbeddedProvider:
         return (Kept(str(self._home.data), self._home.size()),)
 
     def stop(self, report: Reporter, *, volumes: bool = False) -> Stopped:
+        self._home.refuse_a_foreign_link()
         stopped: tuple[str, ...] = ()
         if self._cluster.pid() is not None:
             with report.phase("stopping Postgres"):
@@ -123,10 +127,15 @@ class EmbeddedProvider:
             ("POSTGRES_PASSWORD", self._password),
             ("POSTGRES_DB", self._database),
         ):
-            if not value or any(character in value for character in "\0\r\n"):
+            if not value:
                 raise EnvFileRefused(
-                    f"{name} in {self._project.env_file} is empty, or holds a line break",
-                    hint=f"give {name} another value; `mastra engine add` makes a missing one",
+                    f"{name} is not set in {self._project.env_file}",
+                    hint=f"run `mastra engine add`, or set {name} there",
+                )
+            if any(character in value for character in "\0\r\n"):
+                raise EnvFileRefused(
+                    f"{name} in {self._project.env_file} holds a line break",
+                    hint=f"give {name} another value",
                 )
 
         if any(character in self._user for character in "\"'$\\"):

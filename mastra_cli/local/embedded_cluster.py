@@ -18,6 +18,7 @@ from mastra_cli.local import embedded_wheel as wheel
 from mastra_cli.local.embedded_home import Home, not_writable
 from mastra_cli.settings import environment
 
+_PATIENCE = 5.0
 _NO_PROCESS = 2**31 - 1
 _LARGEST_LOG = 10_000_000
 _ROOM = 100_000_000
@@ -119,7 +120,11 @@ class Cluster:
             # Sessions of a server that was killed may live on for a moment, and hold its memory.
             time.sleep(1)
             code, output = self._control("start", *arguments, timeout=timeout + 5)
-        if code != 0:
+        # Not waited for: whoever looks next shall find it all the same.
+        end = time.monotonic() + _PATIENCE
+        while code == 0 and self.pid() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        if code != 0 or self.pid() is None:
             raise ServerFailed(
                 f"the embedded server did not start; its log ({log}) ends:\n"
                 f"{self._home.log_tail(since) or _last(output)}",

@@ -53,7 +53,7 @@ class Home:
 
     def exists(self) -> bool:
         """Whether there is data; data that is not of this Postgres is refused."""
-        self._refuse_a_foreign_link()
+        self.refuse_a_foreign_link()
         try:
             if not self.data.is_dir() or not any(self.data.iterdir()):
                 return False
@@ -109,7 +109,8 @@ class Home:
         """Whether the data that `.mastra/postgres` leads to is gone: a container's disk, say."""
         return self.lent and self._link.is_symlink() and not self.data.is_dir()
 
-    def _refuse_a_foreign_link(self) -> None:
+    def refuse_a_foreign_link(self) -> None:
+        """`ServerFailed` when `.mastra/postgres` leads to another project's data, maybe as the only way."""
         if not self.lent or not os.path.lexists(self._link):
             return
         if not self._link.is_symlink():
@@ -166,6 +167,10 @@ class Home:
                 wheel.make_system_home()
             for folder in (self._state, self.folder):
                 if not folder.is_dir():
+                    if os.path.lexists(folder) and not folder.is_dir():
+                        raise NotWritable(
+                            f"{folder} is no directory", hint=f"move it away: mv '{folder}' '{folder}.old'"
+                        )
                     folder.mkdir(mode=0o700 if folder == self.folder else 0o755)
                     self._made.append(folder)
             ignore = self._state / ".gitignore"
@@ -182,10 +187,13 @@ class Home:
             self.data.rmdir()  # it is empty
         self._made.append(self.data)  # first: Ctrl-C may come between
         data.rename(self.data)
-        if self.lent:
-            if self._link.is_dir() and not self._link.is_symlink():
-                self._link.rmdir()
-            self._link.unlink(missing_ok=True)
+        self.show_the_way()
+
+    def show_the_way(self) -> None:
+        """`.mastra/postgres` leads to data that is elsewhere."""
+        if self.lent and not self._link.is_symlink():
+            if self._link.is_dir():
+                self._link.rmdir()  # it is empty
             self._link.symlink_to(self.data, target_is_directory=True)
             self._made.append(self._link)
 

@@ -365,6 +365,13 @@ def test_a_deletion_that_is_killed_leaves_no_half_of_the_data(
     assert not list(provider._home.folder.glob("postgres.new-*"))
 
 
+def test_a_server_that_is_not_waited_for_is_started_all_the_same(make: Make) -> None:
+    provider = make()
+    running = start(provider, wait=False)
+    assert (running.started, running.services[0].state) == (("postgres",), "running")
+    assert running.services[0].pid == pid_of(provider)
+
+
 def test_a_changed_port_moves_the_server(make: Make) -> None:
     url, port = start(make()).url, free_port()
     ask(url, "CREATE TABLE kept ()")
@@ -574,7 +581,8 @@ def test_another_user_and_database_are_made_as_asked(make_empty: Make) -> None:
 def test_an_empty_value_is_named(make_empty: Make, name: str) -> None:
     error = refused(make_empty(**{name: ""}))
     assert isinstance(error, EnvFileRefused)
-    assert str(error).startswith(f"POSTGRES_{'DB' if name == 'database' else name.upper()} in ")
+    assert str(error).startswith(f"POSTGRES_{'DB' if name == 'database' else name.upper()} is not set in ")
+    assert "`mastra engine add`" in str(error.hint)
 
 
 def test_a_user_name_that_postgres_can_not_bear_is_named(make_empty: Make) -> None:
@@ -660,6 +668,14 @@ def test_files_that_are_no_data_directory_are_left_alone(user: Person) -> None:
     assert strangers.is_dir()
 
 
+def test_a_file_in_the_folders_place_is_named(person: Person) -> None:
+    root = person.project("shop")
+    (root / ".mastra").touch()
+    (answer,) = person.does(root, "start")
+    assert answer["answer"]["error"] == "not_writable"
+    assert (root / ".mastra").is_file()
+
+
 def test_a_folder_that_is_read_only_is_named(user: Person) -> None:
     root = user.project("shop")
     root.chmod(0o555)
@@ -726,7 +742,24 @@ class TestRoot:
         error = refused(make_empty("copy"))
         assert "leads to /var/lib/mastra-engine/shop-" in str(error)
         assert f"rm '{place}/copy/.mastra/postgres'" in str(error.hint)
+        link = place / "copy/.mastra/postgres"
+        for volumes in (False, True):
+            with pytest.raises(ServerFailed, match="the data of a project in another place"):
+                make_empty("copy").stop(Silent(), volumes=volumes)
+        assert link.is_symlink()
         assert ask(start(make()).url, "SELECT 1") == 1
+        link.unlink()
+
+    def test_a_project_that_was_moved_as_the_hint_says_has_its_data_and_a_way_to_it(
+        self, make: Make, make_empty: Make, place: Path
+    ) -> None:
+        ask(start(make()).url, "CREATE TABLE kept ()")
+        (place / "shop").rename(place / "moved")
+        hint = str(refused(EmbeddedProvider(find_project(place / "moved"), **wishes())).hint)
+        subprocess.run(hint.partition("if this project was moved: ")[2], shell=True, check=True)
+        running = start(make_empty("moved"))
+        assert ask(running.url, "SELECT to_regclass('kept')::text") == "kept"
+        assert (place / "moved/.mastra/postgres/PG_VERSION").is_file()
 
     def test_an_installation_out_of_reach_is_copied_and_nothing_is_loosened(
         self, make: Make, place: Path, monkeypatch: pytest.MonkeyPatch
