@@ -15,8 +15,10 @@ from mastra_cli.errors import EnvFileRefused, InvalidArgument, NoDatabaseUrl
 URL_NAMES = ("DB_URL", "POSTGRES_CONNECTION_STRING")
 OTHER_TOOLS_NAME = "DATABASE_URL"
 DIRECT_NAME = "DIRECT_URL"
-SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
+# Options of Prisma's own, as in the URLs that Supabase shows; libpq refuses an option that it does not know.
+_OF_PRISMA = ("schema", "pgbouncer", "connection_limit", "pool_timeout", "statement_cache_size")
+_SCHEME = re.compile(r"postgres(?:ql)?(?:\+\w+)?")
 _SECRET_PARAMETERS = re.compile(r"(?i)([?&](?:password|sslpassword|oauth_client_secret)=)[^&]*")
 
 
@@ -79,14 +81,21 @@ def password_of(url: str) -> str | None:
 
 
 def libpq_url(url: str, name: str = "url") -> str:
-    """The URL as libpq takes it: SQLAlchemy's driver suffix dropped; another scheme is refused."""
+    """The URL as libpq takes it; another scheme is refused.
+
+    Left out is what is another tool's own: SQLAlchemy's name of a driver, Prisma's options.
+    """
     scheme, separator, rest = url.strip().partition("://")
-    if not separator or scheme not in SCHEMES:
+    if not separator or not _SCHEME.fullmatch(scheme):
         shown = f"{scheme}://..." if separator and re.fullmatch(r"[\w+.-]+", scheme) else "something else"
         raise InvalidArgument(
             f"{name} must be a postgresql:// URL, and is {shown}",
             hint=f"set {name}=postgresql://USER:PASSWORD@HOST:5432/DATABASE",
         )
+    before, _, query = rest.partition("?")
+    if "@" not in query:  # or the `?` is one of a password that was not percent-encoded
+        kept = [option for option in query.split("&") if option.partition("=")[0] not in _OF_PRISMA]
+        rest = "?".join(filter(None, (before, "&".join(kept))))
     return f"postgresql://{rest}"
 
 
@@ -132,7 +141,8 @@ def resolve(env_file: Path | None = None, environ: Mapping[str, str] | None = No
 
     First hit wins: environment `DB_URL`, environment `POSTGRES_CONNECTION_STRING`, the file's `DB_URL`, the
     file's `POSTGRES_CONNECTION_STRING`, then `DATABASE_URL` of the environment, then of the file. An empty
-    value is no value. The file is not read when the environment decides alone.
+    value is no value; a `DATABASE_URL` of another kind of database is passed over. The file is not read when
+    the environment decides alone.
     """
     environ = os.environ if environ is None else environ
     path = env_file or Path(".env")
@@ -143,20 +153,23 @@ def resolve(env_file: Path | None = None, environ: Mapping[str, str] | None = No
                 return DatabaseUrl(libpq_url(value, name), name, place)
         return None
 
+    def pick_postgres(name: str) -> DatabaseUrl | None:
+        for source, place in ((environ, "environment"), (file, str(path))):
+            if _SCHEME.fullmatch(source.get(name, "").strip().partition("://")[0]):
+                return pick(source, place, name)
+        return None
+
     url = pick(environ, "environment", *URL_NAMES)
     if url:
         return Settings(url, pick(environ, "environment", DIRECT_NAME))
     file = read_env_file(path)
-    place = str(path)
-    url = pick(file, place, *URL_NAMES)
+    url = pick(file, str(path), *URL_NAMES) or pick_postgres(OTHER_TOOLS_NAME)
     if not url:
-        url = pick(environ, "environment", OTHER_TOOLS_NAME) or pick(file, place, OTHER_TOOLS_NAME)
-    if not url:
-        direct = pick(environ, "environment", DIRECT_NAME) or pick(file, place, DIRECT_NAME)
+        direct = pick_postgres(DIRECT_NAME)
     elif url.place == "environment":
         direct = pick(environ, "environment", DIRECT_NAME)
     else:
-        direct = pick(file, place, DIRECT_NAME)
+        direct = pick(file, str(path), DIRECT_NAME)
     return Settings(url, direct)
 
 

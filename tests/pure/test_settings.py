@@ -73,8 +73,8 @@ def test_direct_url_counts_only_beside_the_url_it_belongs_to(env: Path) -> None:
     assert (pair.name, pair.place) == ("DIRECT_URL", "environment")
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_three_schemes_are_one(env: Path, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+asyncpg"])
+def test_the_schemes_are_one(env: Path, scheme: str) -> None:
     url = resolve(environ={"DB_URL": f"{scheme}://u:p%40@a:1,b:2/d?sslmode=require"}).url
     assert url is not None
     assert url.value == "postgresql://u:p%40@a:1,b:2/d?sslmode=require"
@@ -85,6 +85,30 @@ def test_another_scheme_is_refused_without_showing_the_value(env: Path, value: s
     with pytest.raises(InvalidArgument, match="DB_URL must be a postgresql:// URL") as caught:
         resolve(environ={"DB_URL": value})
     assert "secret" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("value", ["mysql://u:secret@h/d", "sqlite:///app.db", "file:./dev.db"])
+def test_the_url_of_another_tools_database_is_passed_over(env: Path, value: str) -> None:
+    env.write_text(f"DATABASE_URL={U.format('h')}\n")
+    found = resolve(environ={"DATABASE_URL": value, "DIRECT_URL": value}).url
+    assert found is not None
+    assert found.source == "DATABASE_URL in .env"
+    env.write_text(f"DATABASE_URL={value}\nDIRECT_URL={value}\n")
+    assert resolve(environ={}).migration_url is None
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("?pgbouncer=true", ""),
+        ("?schema=public&sslmode=require&connection_limit=1", "?sslmode=require"),
+        ("?sslmode=require&application_name=schema", "?sslmode=require&application_name=schema"),
+    ],
+)
+def test_options_of_prisma_do_not_reach_libpq(env: Path, query: str, kept: str) -> None:
+    url = resolve(environ={"DB_URL": f"postgres://u:p@h:6543/d{query}"}).url
+    assert url is not None
+    assert url.value == f"postgresql://u:p@h:6543/d{kept}"
 
 
 def test_no_url_names_the_next_command(env: Path) -> None:
