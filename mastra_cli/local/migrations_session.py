@@ -23,6 +23,8 @@ _OWN: dict[str, int | str] = {
     "tcp_user_timeout": 25_000,
 }
 
+_LONGEST = 2_000_000  # seconds; in milliseconds Postgres takes 31 bits
+
 _GUARDS = """
 SET search_path = pg_catalog, pg_temp;
 SET default_transaction_isolation = 'read committed';
@@ -81,7 +83,7 @@ def guard(connection: psycopg.Connection, *, lock_timeout: float = 0) -> None:
     if connection.info.server_version >= 170000:
         connection.execute("SET transaction_timeout = 0")
     if lock_timeout:
-        milliseconds = f"{max(1, round(lock_timeout * 1000))}ms"
+        milliseconds = f"{max(1, round(min(lock_timeout, _LONGEST) * 1000))}ms"
         connection.execute("SELECT set_config('lock_timeout', %s, false)", (milliseconds,))
         # A killed client's statement then ends soon, and does not keep its locks until it is done.
         with suppress(psycopg.Error):  # not on every platform

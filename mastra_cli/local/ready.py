@@ -18,6 +18,7 @@ from mastra_cli.settings import mask
 
 _PAUSE = 0.1
 _ATTEMPT = 3.0
+_SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 _VERSIONS = """
 SELECT current_setting('server_version'),
@@ -109,9 +110,19 @@ def _ask(url: str, timeout: float) -> ServerInfo:
             hint="percent-encode what is special in user and password (@ is %40, / is %2F, % is %25), "
             "and mind its port and its options",
         ) from None
+    if (mode := parameters.get("sslmode")) not in (None, "", *_SSLMODES):
+        raise InvalidArgument(
+            f"{mask(url)} asks for sslmode={mode}, which there is not", hint=f"one of: {', '.join(_SSLMODES)}"
+        )
     try:
         attempts = list(conninfo_attempts(parameters))
     except psycopg.OperationalError:
+        if url.partition("?")[0].count("@") > 1:
+            # What was read as the host is a part of the password.
+            raise InvalidArgument(
+                f"{mask(url)} has more than one @ before its host",
+                hint="percent-encode what is special in user and password (@ is %40, / is %2F, % is %25)",
+            ) from None
         raise _silent(url, "its host name is not known") from None
     failures: list[MastraError] = []
     for attempt in attempts:

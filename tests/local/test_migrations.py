@@ -468,6 +468,10 @@ def test_a_valid_index_of_a_run_that_was_killed_afterwards_is_kept(database: str
         assert migrations.state(database, folder=folder).revision == "x1"
 
 
+def test_a_lock_timeout_without_an_end_is_the_longest_there_is(empty_database: str) -> None:
+    assert migrations.migrate(empty_database, lock_timeout=float("inf")).applied
+
+
 def test_a_concurrent_build_waits_for_old_transactions_and_keeps_the_lock_timeout_of_the_rest(
     database: str, scratch: Scratch
 ) -> None:

@@ -185,6 +185,20 @@ def test_a_url_that_can_not_be_read_shows_nothing_of_the_password(url: str) -> N
         assert "percent-encode" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("password", ["s3cret@home", "s3cret@home/s3cret"])
+def test_an_at_sign_in_a_password_is_not_waited_for(password: str) -> None:
+    with pytest.raises(InvalidArgument, match="more than one @") as caught:
+        wait_until_ready(f"postgresql://u:{password}@127.0.0.1/db", timeout=30)
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+    assert "@ is %40" in str(caught.value.hint)
+
+
+def test_an_sslmode_that_there_is_not_is_named() -> None:
+    with pytest.raises(InvalidArgument, match="asks for sslmode=on, which there is not") as caught:
+        wait_until_ready("postgresql://u@127.0.0.1:1/db?sslmode=on", timeout=30)
+    assert "verify-full" in str(caught.value.hint)
+
+
 def test_no_server_is_waited_for_until_the_deadline() -> None:
     port = free_port()
     error = failure(f"postgresql://u:{quote(SECRET, safe='')}@127.0.0.1:{port}/db", timeout=0.6, within=1.2)

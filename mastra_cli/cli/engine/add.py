@@ -27,7 +27,9 @@ def add(
         typer.Option("--file", "-f", metavar="FILE", help="The docker config file to use or write."),
     ] = None,
     migrate: Annotated[bool, typer.Option("--migrate/--no-migrate", help="Apply the migrations.")] = True,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until it is ready.")] = 120,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=86400, metavar="SECONDS", help="Wait so long until it is ready.")
+    ] = 120,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and touch nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question but --force's.")] = False,
     force: Annotated[

@@ -19,7 +19,9 @@ def up(
         Path | None, typer.Option("--file", "-f", metavar="FILE", help="The docker config file to start.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is ready.")] = True,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait until it is ready.")] = 60,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=86400, metavar="SECONDS", help="Wait so long until it is ready.")
+    ] = 60,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = False,
 ) -> None:
     """Start what `add` or the docker config file defines, and wait until it is ready.
