@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +74,8 @@ class Adding:
         return Added(running, url, self._journal.changed, self._provider.project_name)
 
     def undo(self) -> None:
+        if not (self._provider or self._left or self._journal.changed):
+            return  # it failed before it did anything
         with self._report.phase("undoing what this run made"):
             # In this order: when this fails, or is interrupted, the data that stays keeps its password.
             if self._provider is not None:
@@ -178,17 +179,15 @@ def summary(plan: Plan, added: Added, migrated: Sequence[Applied] | None) -> str
         lines.append(f"migrated to {migrated[-1].revision}")
     if added.url is None:
         lines.append("no database of this docker config can be reached from here, so no URL was written")
-    project, url_file, config_file = plan.project, "", ""
-    if project.env_file != project.root / ".env":
-        url_file = f" --env-file {shlex.quote(project.shown(project.env_file))}"
-    if plan.provider == "docker" and compose.find(project.root) != plan.config:
-        config_file = f" -f {shlex.quote(project.shown(plan.config))}"
+    project = plan.project
+    found = plan.provider != "docker" or compose.find(project.root) == plan.config
+    config = None if found else plan.config
     rows = [
-        (f"mastra engine status{config_file}{url_file}", "what runs, and where"),
-        (f"mastra engine generate{url_file}", "typed Python models from the schema"),
-        (f"mastra engine down{config_file}{url_file}", "stop it; the data stays"),
+        (project.command("status", config), "what runs, and where"),
+        (project.command("generate"), "typed Python models from the schema"),
+        (project.command("down", config), "stop it; the data stays"),
     ]
     if migrated is None and added.url:
-        rows.insert(0, (f"mastra engine migrate{url_file}", "make the tables"))
+        rows.insert(0, (project.command("migrate"), "make the tables"))
     width = max(24, *(len(command) for command, _ in rows))
     return "\n".join([*lines, "", "next:", *(f"  {command:<{width}} {what}" for command, what in rows)])

@@ -61,8 +61,13 @@ def load(path: Path, environ: Mapping[str, str], *, demanding: bool = True) -> C
     Not `demanding`: a variable that is required and not set stands for nothing, which is enough to find
     what runs.
     """
+    return parse(read(path), path, environ, demanding=demanding)
+
+
+def read(path: Path) -> str:
+    """The text of a docker config file."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DockerConfigInvalid(
             f"{path} is not there", hint="run `mastra engine add`, or name another file with -f"
@@ -73,7 +78,6 @@ def load(path: Path, environ: Mapping[str, str], *, demanding: bool = True) -> C
         raise DockerConfigInvalid(
             f"{path} can not be read: {error.strerror}", hint="make it a file that this user may read"
         ) from error
-    return parse(text, path, environ, demanding=demanding)
 
 
 def parse(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mastra_cli.errors import Conflict, NoEngine, ProviderConflict, ServerFailed, Usage
-from mastra_cli.local import gitignore, providers
+from mastra_cli.local import compose, gitignore, providers
 from mastra_cli.local.dotenv import EnvFile
 from mastra_cli.local.project import Project
 from mastra_cli.local.provider import Provider, ProviderName
@@ -70,7 +70,13 @@ class Plan:
         if self.config_content is not None:
             lines.append(f"write {self.config.name}")
         names = {name for name, value in self.values.items() if self.env.values.get(name) != value}
-        names |= {name for name in URL_NAMES if self.replace_urls or name not in self.env.values}
+        for name in URL_NAMES:
+            old = self.env.values.get(name)
+            if old and self.replace_urls:
+                where = f"{name} in {self.env.path.name}"
+                lines.append(f"replace {where}, after a yes or with --force: it points to {mask(old)}")
+            elif not old:
+                names.add(name)
         if names:
             lines.append(f"set in {self.env.path.name}: {', '.join(sorted(names))}")
         if gitignore.with_ignored(self.project.root, self.ignored) is not None:
@@ -98,7 +104,7 @@ def plan(project: Project, wishes: Wishes, report: Reporter) -> Plan:
     }
     if not template and provider == "docker":
         # A file of the user's own: only what it asks for; the rest follows from the database that answers.
-        text = config.read_text(encoding="utf-8", errors="replace")
+        text = compose.read(config)
         values = {k: v for k, v in values.items() if k == providers.PROVIDER_VARIABLE or _refers(text, k)}
     if env.values.get("POSTGRES_USER") == "mastra":
         report.warn(
@@ -160,11 +166,9 @@ def _must_work(provider: ProviderName) -> None:
 
 def _config(project: Project, config: Path, wishes: Wishes) -> tuple[bytes | None, bool]:
     """The content to write, if any; and whether the file is ours."""
-    from mastra_cli.local import compose
-
     if not config.exists():
         return compose.render(project.identity, wishes.image or DEFAULT_IMAGE).encode(), True
-    text = config.read_text(encoding="utf-8", errors="replace")
+    text = compose.read(config)
     image = re.search(r"^ +image: *(\S+)$", text, re.MULTILINE)
     if image and text == compose.render(project.identity, image[1]):
         if wishes.image and wishes.image != image[1]:
@@ -217,8 +221,6 @@ def _leaving(
     project: Project, before: ProviderName, provider: ProviderName, env: EnvFile, wishes: Wishes
 ) -> Provider | None:
     """The provider of before, when its server runs; refused while it has data, unless forced."""
-    from mastra_cli.local import compose
-
     old = providers.make(before, project, env.values, compose.find(project.root) or project.config)
     try:
         names = ", ".join(item.name for item in old.data() if not item.external)

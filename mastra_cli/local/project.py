@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -38,6 +39,15 @@ class Project:
 
     def holds(self, path: Path) -> bool:
         return path.is_relative_to(self.root)
+
+    def command(self, name: str, config: Path | None = None) -> str:
+        """`mastra engine NAME`, with the flags that lead to this `.env` and to `config`."""
+        words = ["mastra", "engine", name]
+        if config is not None:
+            words += ["-f", self.shown(config)]
+        if self.env_file != self.root / ".env":
+            words += ["--env-file", self.shown(self.env_file)]
+        return shlex.join(words)
 
     @property
     def state(self) -> Path:

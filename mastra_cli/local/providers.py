@@ -56,7 +56,7 @@ def find_provider(project: Project, file: Path | None = None) -> Provider | None
     a docker config file is there.
     """
     values = read_env_file(project.env_file)
-    if file is not None and not file.is_file():
+    if file is not None and not file.exists():
         raise DockerConfigInvalid(f"{file} is not there", hint="name a docker config file with -f")
     config = file or compose.find(project.root)
     name = provider_before(project, values) if file is None else "docker"
@@ -65,11 +65,18 @@ def find_provider(project: Project, file: Path | None = None) -> Provider | None
     return make(name or "docker", project, values, config or project.config)
 
 
+def add_command(project: Project, name: ProviderName | None, file: Path | None) -> str:
+    """The `mastra engine add` that goes on with the server that `find_provider` found."""
+    config = project.root / file if file is not None else compose.find(project.root)
+    ours = name != "docker" or config == project.config
+    return project.command("add", None if ours else config)
+
+
 def make(name: ProviderName, project: Project, values: Mapping[str, str], config: Path) -> Provider:
     if name == "docker":
         from mastra_cli.local.docker import DockerProvider
 
-        if not config.is_file():
+        if not config.exists():
             raise DockerConfigInvalid(
                 f"{config} is not there",
                 hint="write it again with `mastra engine add`, or name another with -f",

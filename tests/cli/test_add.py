@@ -165,6 +165,12 @@ def test_wishes_in_env_are_kept(project: Path, mastra: Mastra) -> None:
     assert mastra("migrate", "--check").code == 3
 
 
+def test_what_failed_before_it_did_anything_undoes_nothing(place: Path, mastra: Mastra) -> None:
+    (place / ".gitignore").mkdir()
+    (place / "mastra-pg.docker-compose.yaml").write_text("services: {db: {image: postgres}}\n")
+    assert mastra(*ADD).err.startswith("error: ")
+
+
 def test_a_taken_port_that_was_asked_for_fails_and_leaves_nothing(place: Path, mastra: Mastra) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
@@ -275,12 +281,38 @@ def test_f_with_the_embedded_provider_is_a_usage_error(place: Path, mastra: Mast
     assert (result.code, result.document["error"]["code"]) == (2, "usage")
 
 
+def test_a_dry_run_says_which_url_would_have_to_go(place: Path, mastra: Mastra) -> None:
+    (place / ".env").write_text("DB_URL=postgresql://me:s3cret@db.example.com/prod\n")
+    said = mastra(*ADD, "--dry-run").out
+    assert (
+        "replace DB_URL in .env, after a yes or with --force: it points to postgresql://me:***@db.example.com/prod\n"
+        in said
+    )
+    assert "set in .env: MASTRA_ENGINE_PROVIDER, POSTGRES_CONNECTION_STRING," in said
+
+
+@pytest.mark.parametrize("words", [ADD, ("up", "-f", "mastra-pg.docker-compose.yaml")])
+def test_a_directory_in_the_docker_configs_place_is_said(
+    place: Path, mastra: Mastra, words: tuple[str, ...]
+) -> None:
+    (place / "mastra-pg.docker-compose.yaml").mkdir()
+    result = mastra(*words)
+    assert result.code == 1
+    assert re.fullmatch(
+        r"error: .*mastra-pg\.docker-compose\.yaml can not be read: Is a directory\n hint: make it a file .*\n",
+        result.err,
+    )
+
+
 def test_another_env_file_is_written_and_ignored(project: Path, mastra: Mastra) -> None:
     result = mastra(*ADD, "--env-file", "local.env", "--no-migrate")
     assert result.code == 0
     assert not (project / ".env").exists()
     assert (project / ".gitignore").read_text() == "local.env\n.mastra/\n"
     assert mastra("status", "--env-file", "local.env").code == 0
+    assert mastra("down", "--env-file", "local.env").code == 0
+    down = mastra("status", "--env-file", "local.env")
+    assert "start it with `mastra engine up --env-file local.env`\n" in down.err
     assert mastra("down", "--env-file", "local.env", "--volumes", "--yes").code == 0
 
 
@@ -423,7 +455,10 @@ def test_a_changed_password_reaches_the_url_too(project: Path, mastra: Mastra) -
     port = env(project)["POSTGRES_PORT"]
     text = re.sub(r"(?m)^POSTGRES_PASSWORD=.*", "POSTGRES_PASSWORD=n@w", text)
     (project / ".env").write_text(re.sub(r"(?m)^(DB_URL=.*)$", r"\1?application_name=x", text))
-    assert mastra("up", "--yes").code == 0
+    up = mastra("up", "--yes")
+    assert up.code == 0
+    refusal = r"warning: .*mastra\?application_name=x refused the login: .* \(DB_URL in \.env\): run `mastra engine add`\n"
+    assert re.search(refusal, up.err)
     assert "no URL leads to it" in mastra("status").err
     added = mastra("add")
     assert added.code == 0, added.err

@@ -139,6 +139,9 @@ def test_add_f_uses_a_config_with_more_services_as_it_is(project: Path, mastra: 
     before = (project / ".env").read_bytes()
     assert mastra("add", "-f", "custom.yaml").code == 0
     assert (project / ".env").read_bytes() == before
+    (project / ".env").unlink()
+    for command in ("status", "up"):
+        assert "`mastra engine add -f custom.yaml`" in mastra(command, "-f", "custom.yaml").err
     assert mastra("down", "-f", "custom.yaml", "--json").document["kept"][0] == f"{name}_data"
 
 

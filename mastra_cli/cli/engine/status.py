@@ -11,6 +11,7 @@ from mastra_cli.cli.console import Console, size
 
 if TYPE_CHECKING:
     from mastra_cli.local.inspection import Inspection
+    from mastra_cli.local.project import Project
 
 
 def status(
@@ -26,7 +27,8 @@ def status(
     """
     from mastra_cli.local import inspection, project
 
-    seen = inspection.inspect(project.find_project(Path.cwd(), env_file), file)
+    place = project.find_project(Path.cwd(), env_file)
+    seen = inspection.inspect(place, file)
     if seen.problem:
         console.say(seen.problem)
     pgvector = f"pgvector {seen.pgvector}" if seen.pgvector else "no pgvector"
@@ -40,7 +42,7 @@ def status(
     rows.append(("url", f"{seen.url.masked} ({seen.url.source})" if seen.url else "none"))
     if seen.schema:
         pending = seen.schema.pending
-        state = f"{len(pending)} pending, see `mastra engine migrate`" if pending else "newest"
+        state = f"{len(pending)} pending, see `{place.command('migrate')}`" if pending else "newest"
         if seen.schema.ahead:
             state = f"ahead of this package, which knows revisions up to {seen.schema.head}"
         rows.append(("schema", f"{seen.schema.revision or 'nothing applied'} ({state})"))
@@ -55,7 +57,7 @@ def status(
                 f"{table.schema}.{table.name}".ljust(width) + f"  {table.rows:>12,}  {size(table.bytes):>9}"
             )
     if not seen.running:
-        console.say(_way_up(seen))
+        console.say(_way_up(seen, place, file))
     console.finish(
         0 if seen.running else 1,
         running=seen.running,
@@ -77,9 +79,18 @@ def status(
     )
 
 
-def _way_up(seen: Inspection) -> str:
-    if seen.container or seen.pid:
-        return "its server runs, and no URL leads to it: `mastra engine add` mends that"
+def _way_up(seen: Inspection, place: Project, file: Path | None) -> str:
+    from mastra_cli.local.providers import add_command
+
     if seen.provider == "external":
         return "start that server, or mend the URL"
-    return "start it with `mastra engine up`" if seen.provider else "make one with `mastra engine add`"
+    if seen.container or seen.pid:
+        return (
+            f"its server runs, and no URL leads to it: `{add_command(place, seen.provider, file)}` mends that"
+        )
+    config = place.root / file if file else None
+    return (
+        f"start it with `{place.command('up', config)}`"
+        if seen.provider
+        else f"make one with `{place.command('add')}`"
+    )

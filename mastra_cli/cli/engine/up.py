@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mastra_cli.cli.console import Console
-from mastra_cli.errors import NothingToStart
+from mastra_cli.errors import MastraError, NothingToStart
 from mastra_cli.settings import mask, resolve, same_database
 
 
@@ -49,14 +49,16 @@ def up(
             "no database of this docker config can be reached from here: only its healthcheck was asked"
         )
     if running.url and running.server:
-        pending = migrations.state(running.url).pending
-        if pending:
-            console.warn(f"{len(pending)} migrations are pending: run `mastra engine migrate`")
+        add = providers.add_command(place, provider.name, file)
         known = resolve(env_file).url
         if known is None:
-            console.warn(f"{place.env_file.name} has no URL of it: run `mastra engine add`")
+            console.warn(f"{place.env_file.name} has no URL of it: run `{add}`")
         elif not same_database(known.value, running.url):
             console.warn(f"{known.source} leads to another database: {known.masked}")
+        elif refused := _refused(known.value, running.url):
+            console.warn(f"{refused} ({known.source}): run `{add}`")
+        if known is not None and (pending := migrations.state(running.url).pending):
+            console.warn(f"{len(pending)} migrations are pending: run `{place.command('migrate')}`")
     console.finish(
         project=provider.project_name,
         provider=provider.name,
@@ -66,3 +68,15 @@ def up(
         server=running.server,
         pgvector=running.pgvector,
     )
+
+
+def _refused(known: str, proven: str) -> str | None:
+    """Why the URL that everybody uses is no good, though the proven one is: an old password, say."""
+    from mastra_cli.local import ready
+
+    try:
+        if known != proven:
+            ready.probe(known)
+    except MastraError as error:
+        return error.message
+    return None
