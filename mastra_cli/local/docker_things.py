@@ -58,7 +58,7 @@ class Things:
                 raise ProjectNameTaken(
                     f"a project named {self.config.project} is there already, from {folder}",
                     hint=f"give {self.config.path.name} a `name:` of its own, or end the other one: "
-                    f"`docker compose -p {self.config.project} down`",
+                    f"`docker compose -p {self.config.project} down` (its data stays)",
                 )
 
     def volumes(self) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from mastra_cli.local.embedded_home import Home, not_writable
 from mastra_cli.settings import environment
 
 _PATIENCE = 5.0
+_LONGEST = 86_400
 _NO_PROCESS = 2**31 - 1
 _LARGEST_LOG = 10_000_000
 _ROOM = 100_000_000
@@ -114,7 +115,8 @@ class Cluster:
             log.replace(log.with_name("postgres.log.1"))
         since = log.stat().st_size if log.is_file() else 0
         options = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-        arguments = ("-l", log.name, "-o", options, "-t", str(max(1, int(timeout))), "-w" if wait else "-W")
+        seconds = str(int(min(max(1, timeout), _LONGEST)))
+        arguments = ("-l", log.name, "-o", options, "-t", seconds, "-w" if wait else "-W")
         code, output = self._control("start", *arguments, timeout=timeout + 5)
         if code != 0 and crashed and self.pid() is None:
             # Sessions of a server that was killed may live on for a moment, and hold its memory.

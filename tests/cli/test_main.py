@@ -44,6 +44,7 @@ def test_help_has_an_example_and_the_exit_codes(command: str) -> None:
     text = " ".join(result.stdout.split())
     assert re.search(rf"Example: (DB_URL=\S+ )?mastra engine {command}", text)
     assert "4 no Docker engine answers" in text
+    assert "…" not in text  # nothing is cut off at 80 columns
     for option in ("--json", "--quiet", "--verbose", "--no-color", "--env-file"):
         assert option in text
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pwd
 import shutil
@@ -367,7 +368,7 @@ def test_a_deletion_that_is_killed_leaves_no_half_of_the_data(
 
 def test_a_server_that_is_not_waited_for_is_started_all_the_same(make: Make) -> None:
     provider = make()
-    running = start(provider, wait=False)
+    running = provider.start(Silent(), timeout=math.inf, wait=False)
     assert (running.started, running.services[0].state) == (("postgres",), "running")
     assert running.services[0].pid == pid_of(provider)
 

@@ -15,9 +15,12 @@ Choice = Literal["auto", "docker", "embedded"]
 def add(
     console: Console,
     env_file: Path | None,
-    provider: Annotated[Choice, typer.Option(help="Docker, or a server of this package's own.")] = "auto",
+    provider: Annotated[
+        Choice,
+        typer.Option(metavar="NAME", help="auto, docker, or embedded: a server of our own."),
+    ] = "auto",
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Default: 5432, or the next free.")
+        int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Default: 5432, or the next free.")
     ] = None,
     image: Annotated[
         str | None, typer.Option(metavar="IMAGE", help="Default: pgvector/pgvector:pg18.")
@@ -28,12 +31,15 @@ def add(
     ] = None,
     migrate: Annotated[bool, typer.Option("--migrate/--no-migrate", help="Apply the migrations.")] = True,
     timeout: Annotated[
-        float, typer.Option(min=1, max=86400, metavar="SECONDS", help="Wait so long until it is ready.")
+        float, typer.Option(min=1, metavar="SECONDS", help="Wait so long until it is ready.")
     ] = 120,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and touch nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question but --force's.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace a database URL in .env that points elsewhere.")
+        bool,
+        typer.Option(
+            "--force", help="Replace a URL in .env that points elsewhere; leave the other provider's data."
+        ),
     ] = False,
 ) -> None:
     """A running, migrated Postgres with pgvector for this directory, and the .env that leads to it.

@@ -20,7 +20,7 @@ def up(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is ready.")] = True,
     timeout: Annotated[
-        float, typer.Option(min=1, max=86400, metavar="SECONDS", help="Wait so long until it is ready.")
+        float, typer.Option(min=1, metavar="SECONDS", help="Wait so long until it is ready.")
     ] = 60,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = False,
 ) -> None:
