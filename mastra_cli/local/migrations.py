@@ -27,6 +27,7 @@ from mastra_cli.local.migrations_lock import Watch, held
 from mastra_cli.local.migrations_session import connect, guard, refuse_pooler, session
 from mastra_cli.local.ready import wait_until_ready
 from mastra_cli.local.reporter import Reporter, Silent
+from mastra_cli.settings import mask
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -104,13 +105,13 @@ def migrate(
         preflight.require_privileges(connection, facts)
         asked = way.down
         if asked:
-            _confirm(way, report, yes)
+            _confirm(url, way, report, yes)
         with held(connection, wait=lock_wait, report=report):
             # What was seen before the lock may be old by now.
             facts = preflight.look(connection)
             way = plan_for(known, facts.revisions, target)
             if way.down and not asked:
-                _confirm(way, report, yes)
+                _confirm(url, way, report, yes)
             preflight.prepare(connection, facts)
             applied = _walk(url, connection, way, report, lock_timeout, folder) if way.steps else ()
             if preflight.look(connection).revisions != ((target,) if target else ()):
@@ -144,9 +145,9 @@ def script(url: str, *, to: str | None = None, folder: Path | None = None) -> tu
     return way, output.getvalue().strip() + "\n"
 
 
-def _confirm(way: Plan, report: Reporter, yes: bool) -> None:
+def _confirm(url: str, way: Plan, report: Reporter, yes: bool) -> None:
     undone = " and ".join(step.revision for step in way.steps)
-    question = f"undo {undone}, and delete the data in their tables?"
+    question = f"{mask(url)}: undo {undone}, and delete the data in their tables?"
     if not yes and not report.confirm(question, flag="--yes"):
         raise Interrupted("the downgrade was not confirmed; nothing was changed")
 

@@ -141,7 +141,7 @@ def test_down_needs_yes_off_a_terminal(url: str, mastra: Mastra) -> None:
     undone = " and ".join(reversed(IDS))
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        f"error: stdin is no terminal to ask at: undo {undone}, and delete the data in their tables? [y/N]\n"
+        f"error: stdin is no terminal to ask at: {url}: undo {undone}, and delete the data in their tables? [y/N]\n"
         " hint: answer it with --yes\n"
     )
     done = mastra("migrate", "--to", "base", "--yes", "--json").document
@@ -162,7 +162,7 @@ def test_down_is_asked_on_a_terminal(url: str, mastra: Mastra, monkeypatch: pyte
     refused = mastra("migrate", "--to", "base")
     assert refused.code == 130
     assert refused.err == (
-        f"undo {undone}, and delete the data in their tables? [y/N] "
+        f"{url}: undo {undone}, and delete the data in their tables? [y/N] "
         "error: the downgrade was not confirmed; nothing was changed\n"
     )
     assert "entity" in tables(url)
