@@ -249,6 +249,8 @@ def test_without_a_single_schema_it_is_a_valid_module_too(
 def test_output_to_stdout_is_the_module_alone(contacts: str, mastra: Mastra, place: Path) -> None:
     result = mastra("generate", "--output", "-")
     assert (result.code, result.err) == (0, "")
+    assert mastra("generate", "--output", "/dev/stdout").out == result.out
+    assert mastra("generate", "--output", "/dev/stdout", "--json").code == 2
     mastra("generate")
     assert MODULE.read_text() == result.out
 

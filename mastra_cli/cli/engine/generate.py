@@ -60,6 +60,8 @@ def generate(
 
     Example: mastra engine generate --output app/models.py --schema public
     """
+    if output == Path("/dev/stdout"):
+        output = _STDOUT  # a file where it was redirected to one, which a rename would not reach
     if output == _STDOUT and console.json:
         raise Usage("--output - and --json both want stdout", hint="name a file, or leave --json out")
     if output == _STDOUT and check:
