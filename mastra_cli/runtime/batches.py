@@ -2,13 +2,14 @@
 
 A `Batch` takes records one by one. While they are few it keeps them; past that it writes them, as COPY wants
 them, to a spool in memory, then in an unnamed file: any number fits, and a second attempt reads them again.
+Many that lie in a list already stay there, and are checked while the server reads those before them.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +23,7 @@ FEW = 500
 FEW_BYTES = 1024 * 1024
 IN_MEMORY = 8 * 1024 * 1024
 _BLOCK = 256 * 1024
+_PIECE = 64 * 1024
 
 # The plain one first: it is the quick one.
 _MAPPINGS = (dict, Mapping)
@@ -63,7 +65,15 @@ class Batch:
         self._few = few
         self._spool: tempfile.SpooledTemporaryFile[bytes] | None = None
         self._lines: list[str] = []
-        """Those that are on their way to the spool."""
+        """Those that are on their way to the spool, or to the server."""
+        self._held: Sequence[object] | None = None
+
+    def hold(self, records: object) -> bool:
+        """Whether these are many, and in memory already: `blocks` reads them where they are."""
+        if type(records) not in (list, tuple) or len(cast("list[object]", records)) <= self._few:
+            return False
+        self._held = cast("Sequence[object]", records)
+        return True
 
     def add(self, record: object) -> None:
         """Take one record, or reject it."""
@@ -91,7 +101,9 @@ class Batch:
 
     def _keep(self, row: Row) -> None:
         self._bytes += len(row.data)
-        if self._spool is None:
+        if self._held is not None:
+            self._lines.append(copy_line(self.received, row))
+        elif self._spool is None:
             if row.data:
                 self.rows.append(row)
             else:
@@ -118,8 +130,8 @@ class Batch:
 
     @property
     def few(self) -> bool:
-        """Whether the records are at hand in `rows`, and not in the spool."""
-        return self._spool is None
+        """Whether the records are at hand in `rows`."""
+        return self._spool is None and self._held is None
 
     def settle(self, mode: str) -> Settled:
         """One row a key, of the few."""
@@ -127,6 +139,9 @@ class Batch:
 
     def blocks(self) -> Iterator[bytes]:
         """All records as COPY wants them; again from the beginning at each call."""
+        if self._held is not None:
+            yield from self._read(self._held)
+            return
         if self._spool is None:
             yield "".join(self._listed()).encode()
             return
@@ -134,6 +149,16 @@ class Batch:
         self._spool.seek(0)
         while block := self._spool.read(_BLOCK):
             yield block
+
+    def _read(self, held: Sequence[object]) -> Iterator[bytes]:
+        self.received, self._bytes = 0, 0
+        self.rejections, self._lines = [], []
+        for record in held:
+            self.add(record)
+            if self._bytes > _PIECE:
+                yield "".join(self._lines).encode()
+                self._lines, self._bytes = [], 0
+        yield "".join(self._lines).encode()
 
     def close(self) -> None:
         if self._spool is not None:

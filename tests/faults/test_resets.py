@@ -17,6 +17,9 @@ from tests.servers import Server
 # Each sends a MB or so.
 COPIES: dict[str, Callable[..., Any]] = {
     "upsert_records": lambda w, **o: w.engine.upsert_records(entity_id=DOCS, records=source(), **o),
+    "upsert_records/list": lambda w, **o: w.engine.upsert_records(
+        entity_id=DOCS, records=list(source()), **o
+    ),
     "sync_records": lambda w, **o: w.engine.sync_records(
         name="docs", connection_id="c", records=source(), last_sync_id="2", delete_missing=True, **o
     ),

@@ -1,5 +1,5 @@
 # Written by hand; its _sync twin is generated from it by `nox -s sync`.
-"""The way in: a caller's iterable, checked record by record before anything else happens."""
+"""The way in: a caller's iterable, checked record by record before a connection is asked for."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ _SINGLE = (str, bytes, Mapping, RecordInput, Record)
 
 
 async def drain(batch: Batch, records: Records, timeout: float | None) -> float | None:
-    """Take all records; the first error ends it. What is left of the call's time, in seconds."""
+    """Take all records; the first error ends it. What is left of the call's time, in seconds.
+
+    A long list is only taken hold of: reading it waits for nobody.
+    """
     given: Any = records
     if isinstance(given, _SINGLE) or not waiting.is_iterable(given):
         raise InvalidArgument(
             f"records must be an iterable of records, and is {kind_of(records)}", hint=_hint(records)
         )
+    if batch.hold(given):
+        return timeout
     until = None if timeout is None else monotonic() + timeout
     try:
         await waiting.reading(timeout, _take, batch, records, until)

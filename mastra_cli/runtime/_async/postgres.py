@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from mastra_cli.errors import MastraError, OutcomeUnknown
 from mastra_cli.runtime import identity
+from mastra_cli.runtime._async import waiting
 from mastra_cli.runtime._async.engine import MastraEngine
 from mastra_cli.runtime._async.field_indexes import FieldIndexes
 from mastra_cli.runtime._async.session import Connected, Pool
@@ -312,6 +313,7 @@ async def _stage(wire: Wire, batch: Batch, mode: str) -> int:
         async with cursor.copy(RECORDS["fill_stage"]) as copy:
             for block in batch.blocks():
                 await copy.write(block)
+                await waiting.sleep(0)  # a socket that takes all at once lets nobody else run
     counts = await _one(wire, RECORDS["count_stage"], {}, prepare=False)
     assert counts is not None
     rows, keys = counts

@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from mastra_cli.errors import MastraError, OutcomeUnknown
 from mastra_cli.runtime import identity
+from mastra_cli.runtime._sync import waiting
 from mastra_cli.runtime._sync.engine import SyncMastraEngine
 from mastra_cli.runtime._sync.field_indexes import FieldIndexes
 from mastra_cli.runtime._sync.session import Connected, Pool
@@ -312,6 +313,7 @@ def _stage(wire: Wire, batch: Batch, mode: str) -> int:
         with cursor.copy(RECORDS["fill_stage"]) as copy:
             for block in batch.blocks():
                 copy.write(block)
+                waiting.sleep(0)  # a socket that takes all at once lets nobody else run
     counts = _one(wire, RECORDS["count_stage"], {}, prepare=False)
     assert counts is not None
     rows, keys = counts

@@ -36,11 +36,11 @@ class Records(Store):
         `mode="merge"` lays top-level keys over the stored ones. A record that can not be stored raises
         `RecordRejected`; with `on_error="collect"` it is reported, and the others are stored.
         """
-        mode_, timeout = checked_mode(mode), checked(timeout)
+        mode_, timeout, id = checked_mode(mode), checked(timeout), known(entity_id)
         batch = Batch(on_error=on_error, few=self._few)
         try:
             left = drain(batch, records, timeout)
-            counts = there(self._upsert(known(entity_id), batch, mode_, left), entity_id)
+            counts = there(self._upsert(id, batch, mode_, left), entity_id)
         finally:
             batch.close()
         return UpsertResult(**totals(batch, counts), rejections=batch.rejections)

@@ -56,6 +56,25 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 class RecordConformance(Conformance):
+    async def test_a_long_list_is_checked_to_its_end(self, engine: MastraEngine, entity: Entity) -> None:
+        given: list[dict[str, Any]] = [{"external_id": f"{n:04}", "data": {"n": n}} for n in range(1500)]
+        given[1200]["data"] = {"n": math.nan}
+        with pytest.raises(RecordRejected) as error:
+            await engine.upsert_records(entity_id=entity.id, records=given)
+        assert error.value.index == 1200
+        assert await engine.get_records_by_entity_id(entity_id=entity.id) == []
+        result = await engine.upsert_records(entity_id=entity.id, records=given, on_error="collect")
+        assert (result.received, result.created, result.rejected) == (1500, 1499, 1)
+        assert [(r.index, r.external_id) for r in result.rejections] == [(1200, "1200")]
+        again = await engine.sync_records(
+            name=NAME,
+            connection_id=entity.connection_id,
+            records=tuple(given),
+            on_error="collect",
+            delete_missing=True,
+        )
+        assert (again.received, again.unchanged, again.rejected, again.deleted) == (1500, 1499, 1, 0)
+
     async def test_data_may_be_any_mapping_and_a_time_to_wait_any_length(
         self, engine: MastraEngine, entity: Entity
     ) -> None:
