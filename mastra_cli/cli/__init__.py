@@ -40,8 +40,8 @@ def mastra(
 ) -> None: ...
 
 
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line; never returns."""
+def main(arguments: list[str] | None = None, *, interrupted: bool = False) -> NoReturn:
+    """Run the command line, unless it was `interrupted` already; never returns."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us: `>&-`
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under `nohup`
         signal.signal(signal.SIGHUP, _terminated)
-    sys.exit(run(arguments))
+    sys.exit(failures.report(_console(arguments), KeyboardInterrupt()) if interrupted else run(arguments))
 
 
 def run(arguments: list[str]) -> int:

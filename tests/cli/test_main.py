@@ -112,6 +112,26 @@ def test_ctrl_c_is_a_document_too(mastra: Mastra, monkeypatch: pytest.MonkeyPatc
     }
 
 
+def test_ctrl_c_while_the_command_is_loaded_is_a_document_too(tmp_path: Path) -> None:
+    # A module that the command imports, in whose place another presses Ctrl-C.
+    (tmp_path / "typer.py").write_text(
+        "import os, signal, sys\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.path.remove(os.path.dirname(__file__))\n"
+        "del sys.modules['typer']\n"
+        "import typer\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "mastra_cli", "engine", "status", "--json"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (130, "")
+    assert json.loads(result.stdout)["error"]["code"] == "interrupted"
+
+
 def test_what_is_no_error_of_ours_shows_its_class_and_place_alone(
     mastra: Mastra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
