@@ -8,8 +8,8 @@ from mastra_cli.codegen.names import short_hash
 from mastra_cli.codegen.schema import Column, ForeignKey, Name, Schema, Table
 from mastra_cli.codegen.text import SIGNATURE, escapes
 
-# What Mermaid would read as the end of the text, as Markdown, HTML, an entity or a directive.
-_LOOKALIKES = str.maketrans('"`<>#%&\\', "''‹›♯％+/")
+# What Mermaid would read as the end of the text, as Markdown, HTML, an entity, a directive or a generic type.
+_LOOKALIKES = str.maketrans('"`<>#%&\\~', "''‹›♯％+/∼")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 
 SMALL = """
 CREATE TABLE public.company (id int PRIMARY KEY, name varchar(20) NOT NULL UNIQUE, "odd name" numeric(5, 2));
-COMMENT ON COLUMN public.company.name IS 'The "name" #1 of it';
+COMMENT ON COLUMN public.company.name IS 'The "name" #1 of ~it~';
 CREATE TABLE public.office (company_id int PRIMARY KEY REFERENCES public.company, at timestamptz[]);
 CREATE TABLE public."Odd" (company_id int NOT NULL REFERENCES public.company, other int REFERENCES public.company);
 CREATE TABLE public.bare ();
@@ -42,7 +42,7 @@ def test_tables_columns_keys_and_relations_are_drawn(empty_database: str) -> Non
         '  public_bare["public.bare"]\n'
         '  public_company["public.company"] {\n'
         "    integer id PK\n"
-        "    varchar(20) name UK \"The 'name' ♯1 of it\"\n"
+        "    varchar(20) name UK \"The 'name' ♯1 of ∼it∼\"\n"
         '    numeric(5_2) odd_name "odd name"\n'
         "  }\n"
         '  public_names["public.names"] {\n'
