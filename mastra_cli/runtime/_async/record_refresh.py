@@ -76,17 +76,22 @@ class Refresh:
                 pause = min(pause * 2, 0.25)
                 continue
             self._renewed = monotonic()
-            done = False
             try:
                 await self._walk()
-                done = True
             except TakenOver:
+                await self._give_up()
                 continue
-            finally:
-                if not (done and hold):
-                    with suppress(MastraError):
-                        await self._store.release(self.me, self._clock)
+            except BaseException:
+                await self._give_up()
+                raise
+            if not hold:
+                # Also what makes the commits before it durable: it is done, or the refresh is not.
+                await self._store.release(self.me, self._clock)
             return self._result(self._version)
+
+    async def _give_up(self) -> None:
+        with suppress(MastraError):
+            await self._store.release(self.me, self._clock)
 
     def _is_current(self, look: Look, state: State) -> bool:
         return (

@@ -74,12 +74,15 @@ RETURNING 1
 
 -- name: advance
 -- Moves the checkpoint, in the transaction of the vectors, by who holds the index and from where it stood; no row
--- when that is no longer so.
+-- when that is no longer so. Nobody waits for the disk here: what a refresh commits last flushes this too, and a
+-- server that dies before loses vectors and checkpoint alike.
+WITH haste AS MATERIALIZED (SELECT pg_catalog.set_config('synchronous_commit', 'off', true))
 UPDATE mastra.vector_follower
 SET version = %(version)s, dimension = coalesce(dimension, %(dimension)s::integer),
     sweeping = sweeping AND NOT %(swept)s::boolean, refreshed_at = pg_catalog.clock_timestamp(),
     backend_pid = pg_catalog.pg_backend_pid(),
     held_until = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => %(seconds)s)
+FROM haste
 WHERE entity_id = %(entity_id)s AND index_name = %(index_name)s AND holder = %(holder)s
   AND generation = %(generation)s AND version = %(since)s
 RETURNING 1
