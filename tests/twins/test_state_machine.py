@@ -392,4 +392,4 @@ def linguistic() -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_mock_and_postgres_give_the_same_answers_under_a_linguistic_collation(linguistic: str) -> None:
-    drive(linguistic, 120)
+    drive(linguistic, 250)
