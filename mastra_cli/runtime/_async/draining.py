@@ -1,5 +1,5 @@
 # Written by hand; its _sync twin is generated from it by `nox -s sync`.
-"""The way in: a caller's iterable, checked record by record before a connection is asked for."""
+"""The way in: a caller's iterable, checked record by record; a long list is checked while it is written."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ _SINGLE = (str, bytes, Mapping, RecordInput, Record)
 
 
 async def drain(batch: Batch, records: Records, timeout: float | None) -> float | None:
-    """Take all records; the first error ends it. What is left of the call's time, in seconds.
-
-    A long list is only taken hold of: reading it waits for nobody.
-    """
+    """Take all records, or hold of a long list; the first error ends it. The seconds that are left of the call."""
     given: Any = records
     if isinstance(given, _SINGLE) or not waiting.is_iterable(given):
         raise InvalidArgument(
