@@ -19,7 +19,7 @@ _SINGLE = (str, bytes, Mapping, RecordInput, Record)
 
 
 def drain(batch: Batch, records: Records, timeout: float | None) -> float | None:
-    """Take all records, or hold of a long list; the first error ends it. The seconds that are left of the call."""
+    """Take all records, or hold of a long list; the first error ends it. The seconds that are left."""
     given: Any = records
     if isinstance(given, _SINGLE) or not waiting.is_iterable(given):
         raise InvalidArgument(
