@@ -65,6 +65,22 @@ def test_an_equality_filter_uses_the_gin_index(filled: Any) -> None:
     assert buffers < 50
 
 
+def test_who_asks_the_same_again_has_a_plan_kept_for_these_values(filled: Any, server: Any) -> None:
+    connection, _ = filled
+    kept = "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%mastra.records%'"
+    values = ("u1@example.org", "u2@example.org", "it's \\ 100 % %s 'Ü'")
+    with SyncPostgresEngine(url=server.url(connection.info.dbname), max_size=1) as engine:
+        for value in values:
+            options = QueryOptions(filters={"email": value}, limit=50)
+            for _ in range(8):
+                found = engine.get_records(entity_name="mine", connection_id="c", options=options)
+                assert [record.data["email"] for record in found] == [value] * value.endswith(".org")
+        statements = [text for (text,) in engine._pool.rows(kept, prepare=False)]
+    # One that does not stand in the text would share its plan with others: it has none.
+    assert [sum(value in text for text in statements) for value in values] == [1, 1, 0]
+    assert not any("$" in text for text in statements)
+
+
 def test_a_field_with_an_index_is_filtered_and_sorted_in_index_order(filled: Any) -> None:
     for options in (
         QueryOptions(filters={"score": 77}),

@@ -258,7 +258,7 @@ class PostgresEngine(Connected, MastraEngine):
         clock = self._clock(timeout)
         indexed = await self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
         sql, params = selections.rendered(chosen, indexed)
-        rows = await self._pool.rows(sql, params, timeout=clock, prepare=False)
+        rows = await self._pool.rows(sql, params, timeout=clock, prepare=False if params else None)
         return [_record(row) for row in rows]
 
     async def _iterate(self, chosen: Selection, timeout: float | None) -> AsyncGenerator[Record, None]:
@@ -351,8 +351,12 @@ def _entity(row: TupleRow | None) -> Entity | None:
 
 
 def _record(row: TupleRow) -> Record:
-    # Most servers are in UTC already, and this is done for each of many.
-    return Record(*(row if row[5].tzinfo is UTC else _in_utc(row)))
+    # Done for each of many: what is in UTC already stays as it is, and no other value is looked at.
+    created, updated, deleted = row[5:8]
+    if created.tzinfo is UTC:
+        return Record(*row)
+    gone = None if deleted is None else deleted.astimezone(UTC)
+    return Record(*row[:5], created.astimezone(UTC), updated.astimezone(UTC), gone, row[8])
 
 
 def _in_utc(row: TupleRow) -> TupleRow:

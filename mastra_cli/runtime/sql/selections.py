@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import LiteralString
@@ -21,13 +22,22 @@ _DATA = SQL("r.data")
 # A tombstone has no data and is in no selection.
 _LIVE: LiteralString = "r.deleted_at IS NULL AND r.data IS NOT NULL"
 _KEPT: LiteralString = "r.data IS NOT NULL"
+# Means the same in every encoding, and between quotes under every setting.
+_PLAIN = re.compile(r"[ -&(-\[\]-~]{0,200}")
 
 
 @lru_cache(64)
-def rendered(selection: Selection, indexed: frozenset[Path]) -> tuple[bytes, tuple[object, ...]]:
-    """`select` as text, and its parameters; who asks the same again does not wait for it again."""
+def rendered(selection: Selection, indexed: frozenset[Path]) -> tuple[str, tuple[object, ...] | None]:
+    """`select` as text, and its parameters: None where the values stand in the text.
+
+    Which index serves a filter depends on its values, so one plan must not serve them all. Written into the text,
+    those that are plain have a plan of their own, which a server keeps for who asks the same again.
+    """
     query = select(selection, indexed)
-    return query.sql.as_bytes(None), query.params
+    text = query.sql.as_string(None)
+    if selection.after is None and all(map(_is_plain, query.params)):
+        return text % tuple(map(_written, query.params)), None
+    return text, query.params
 
 
 def select(selection: Selection, indexed: Collection[Path] = ()) -> Fragment:
@@ -110,6 +120,16 @@ def _index_name(entity_id: str, path: Path) -> str:
 
 def _statistics_name(entity_id: str, path: Path) -> str:
     return f"{_index_name(entity_id, path)}_values"
+
+
+def _is_plain(value: object) -> bool:
+    return (
+        value is None or isinstance(value, int) or (isinstance(value, str) and bool(_PLAIN.fullmatch(value)))
+    )
+
+
+def _written(value: object) -> str:
+    return "NULL" if value is None else f"'{value}'"
 
 
 def _number(value: int | None) -> Fragment:
