@@ -352,11 +352,11 @@ def _entity(row: TupleRow | None) -> Entity | None:
 
 def _record(row: TupleRow) -> Record:
     # Done for each of many: what is in UTC already stays as it is, and no other value is looked at.
-    created, updated, deleted = row[5:8]
-    if created.tzinfo is UTC:
-        return Record(*row)
-    gone = None if deleted is None else deleted.astimezone(UTC)
-    return Record(*row[:5], created.astimezone(UTC), updated.astimezone(UTC), gone, row[8])
+    id, entity_id, external_id, kind, data, created, updated, deleted, version = row
+    if created.tzinfo is not UTC:
+        created, updated = created.astimezone(UTC), updated.astimezone(UTC)
+        deleted = None if deleted is None else deleted.astimezone(UTC)
+    return Record(id, entity_id, external_id, kind, data, created, updated, deleted, version)
 
 
 def _in_utc(row: TupleRow) -> TupleRow:

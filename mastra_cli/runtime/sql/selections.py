@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
-from typing import LiteralString
+from typing import LiteralString, cast
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
@@ -27,17 +27,20 @@ _PLAIN = re.compile(r"[ -&(-\[\]-~]{0,200}")
 
 
 @lru_cache(64)
-def rendered(selection: Selection, indexed: frozenset[Path]) -> tuple[str, tuple[object, ...] | None]:
+def rendered(
+    selection: Selection, indexed: frozenset[Path]
+) -> tuple[LiteralString, tuple[object, ...] | None]:
     """`select` as text, and its parameters: None where the values stand in the text.
 
-    Which index serves a filter depends on its values, so one plan must not serve them all. Written into the text,
-    those that are plain have a plan of their own, which a server keeps for who asks the same again.
+    Which index serves a filter depends on its values, so one plan must not serve them all. Written into the
+    text, those that are plain have a plan of their own, which a server keeps for who asks the same again.
     """
     query = select(selection, indexed)
-    text = query.sql.as_string(None)
-    if selection.after is None and all(map(_is_plain, query.params)):
-        return text % tuple(map(_written, query.params)), None
-    return text, query.params
+    text, params = query.sql.as_string(None), query.params
+    if selection.after is None and all(map(_is_plain, params)):
+        text, params = text % tuple(map(_written, params)), None
+    # Literal as far as the type knows: what is not ours in it is quoted.
+    return cast("LiteralString", text), params
 
 
 def select(selection: Selection, indexed: Collection[Path] = ()) -> Fragment:
