@@ -11,7 +11,7 @@ from mastra_cli.errors import InvalidArgument, kind_of
 from mastra_cli.runtime import batches, metrics
 from mastra_cli.runtime.embeddings import unpack
 from mastra_cli.runtime.models_vector import Flat, IvfFlat, QueryPlan, QueryResult, QueryResults, Recall
-from mastra_cli.runtime.sql.vectors_search import EF_MAX, FEW
+from mastra_cli.runtime.sql.vectors_search import EF_MAX, few
 from mastra_cli.runtime.vector_index import Index
 
 _LIMITS = {"top_k": 10_000, "ef": 1_000_000, "probes": 32_768, "rrf_k": 1_000_000, "sample": 10_000}
@@ -136,7 +136,8 @@ def plan(index: Index, explained: Any, top_k: int) -> QueryPlan:
     nodes = list(_nodes(root))
     name = f"{index.name}_vector_idx"
     used = any(node.get("Index Name") == name and node["Actual Loops"] > 0 for node in nodes)
-    few = next((n["Actual Rows"] for n in nodes if n.get("Subplan Name") == "CTE few"), None)
+    most = few(index, top_k)
+    found = next((n["Actual Rows"] for n in nodes if n.get("Subplan Name") == "CTE few"), None)
     compared = any(n.get("Alias") == "e" and n["Actual Loops"] > 0 and n["Actual Rows"] > 0 for n in nodes)
     if isinstance(index.config, Flat):
         reason = "the index is Flat(): every query is exact"
@@ -148,10 +149,10 @@ def plan(index: Index, explained: Any, top_k: int) -> QueryPlan:
         reason = "too few of the nearest rows match: all matching rows are compared exactly"
     elif used:
         reason = "the index gives the nearest rows"
-    elif few is None or few > FEW:
+    elif found is None or found > most:
         reason = "the planner finds a scan of so small a table cheaper"
     else:
-        reason = f"{int(few):,} rows match, at most {FEW:,}: they are compared exactly"
+        reason = f"{int(found):,} rows match, at most {most:,}: they are compared exactly"
     uses_index = used and not compared
     return QueryPlan(uses_index, "ann" if uses_index else "exact", reason, json.dumps(root, indent=1))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -46,10 +47,18 @@ class Index:
     """Whether the comment or a built index tells what it is."""
     words: str = ""
     """What somebody else wrote into the table's comment."""
+    blocks: int = 0
+    lines: int = 0
+    """How large the table was a moment ago, to two digits, and how many rows a block holds; 0: not known."""
 
     def __hash__(self) -> int:
         # The key of every statement that is kept: asked for at each search, and the rest rarely differs.
         return hash(self.name)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, or so."""
+        return self.blocks * self.lines
 
     @property
     def type(self) -> str:
@@ -80,7 +89,7 @@ class Index:
 def from_catalogue(schema: str, name: str, row: Sequence[Any]) -> Index:
     """The index that a row of the statement `index` describes."""
     kind, dimension, nullable, extension, version, comment, namespaced, documents, by_namespace = row[:9]
-    method, valid, operator_class, options = row[9:]
+    method, valid, operator_class, options, blocks, density = row[9:]
     said, words = _comment(comment)
     config = _config(said.get("type"), said.get("config"))
     metric = said.get("metric") if said.get("metric") in METRICS else None
@@ -110,6 +119,8 @@ def from_catalogue(schema: str, name: str, row: Sequence[Any]) -> Index:
         nullable=nullable,
         said=bool(said) or method is not None,
         words=words,
+        blocks=int(float(f"{blocks or 0:.1e}")),
+        lines=math.ceil(density or 0),
     )
 
 

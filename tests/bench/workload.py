@@ -46,9 +46,9 @@ def metadata(count: int) -> list[dict[str, Any]]:
 class Vectors:
     """Clustered vectors, 200 questions of the same kind, and their exact answers."""
 
-    def __init__(self, count: int, dimension: int) -> None:
+    def __init__(self, count: int, dimension: int, clusters: int = 200) -> None:
         self.count, self.dimension = count, dimension
-        made = vectors.Clustered.make(count, dimension, 200)
+        made = vectors.Clustered.make(count, dimension, clusters)
         self.vectors, self.questions = made.vectors, made.questions(200)
         self.ids = [f"v{number}" for number in range(count)]
         self.metadata = metadata(count)

@@ -118,6 +118,29 @@ def test_the_plan_stays_when_the_statement_is_prepared(here: str) -> None:
         vector.delete_index(index_name="docs")
 
 
+def test_one_plan_is_kept_for_all_values_of_a_filter(here: str) -> None:
+    kept = "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH q%'"
+    vector, rows = filled(here, 8_000, "cosine", "vector", Hnsw())
+    with vector:
+        for number in range(20):
+            vector.query(index_name="docs", query_vector=rows[0], filter={"hundredth": number})
+        assert [uses for (uses,) in vector._pool.rows(kept, prepare=False)] == [10]
+        vector.delete_index(index_name="docs")
+
+
+def test_that_very_many_rows_of_a_large_table_match_is_seen_from_a_few(here: str) -> None:
+    vector, rows = filled(here, 20_000, "cosine", "vector", Hnsw())
+    with vector:
+        for filter, looked in (({"half": 1}, 0), ({"hundredth": {"$lt": 40}}, 0), ({"hundredth": 7}, 200)):
+            plan = vector.explain(index_name="docs", query_vector=rows[0], filter=filter)
+            nodes = [json.loads(plan.plan)]
+            for node in nodes:
+                nodes += node.get("Plans", [])
+            [few] = [node["Actual Rows"] for node in nodes if node.get("Subplan Name") == "CTE few"]
+            assert (few, plan.uses_index) == (looked, looked == 0)
+        vector.delete_index(index_name="docs")
+
+
 def test_what_a_search_touches_does_not_grow_with_the_table(here: str) -> None:
     touched: dict[int, list[int]] = {}
     for count in (6_000, 18_000):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import uuid
@@ -11,14 +12,39 @@ import pytest
 from mastra_cli.errors import DatabaseFailed, InvalidArgument
 from mastra_cli.runtime import building, metrics
 from mastra_cli.runtime.models_vector import Flat, Hnsw, IvfFlat
+from mastra_cli.runtime.sql import vectors_search
 from mastra_cli.runtime.vector_index import Index, from_catalogue
 from mastra_cli.runtime.vector_rows import new_id
 
 INDEX = Index("mastra", "docs", "public", (0, 8, 5), "vector", 384, "cosine", Hnsw())
 
 
-def row(comment: str | None = None, *, method=None, valid=None, opclass=None, options=None, kind="vector"):
-    return (kind, 384, False, "public", "0.8.5", comment, True, True, True, method, valid, opclass, options)
+def row(
+    comment: str | None = None,
+    *,
+    method=None,
+    valid=None,
+    opclass=None,
+    options=None,
+    kind="vector",
+    size=(0, None),
+):
+    return (
+        kind,
+        384,
+        False,
+        "public",
+        "0.8.5",
+        comment,
+        True,
+        True,
+        True,
+        method,
+        valid,
+        opclass,
+        options,
+        *size,
+    )
 
 
 @pytest.mark.parametrize("config", [Hnsw(), Hnsw(8, 30, "binary"), IvfFlat(), IvfFlat(9), Flat()])
@@ -44,6 +70,28 @@ def test_a_comment_of_somebody_elses_says_nothing(comment: str | None) -> None:
     read = from_catalogue("mastra", "docs", row(comment))
     assert (read.metric, read.config, read.ready) == ("cosine", Flat(), False)
     assert from_catalogue("mastra", "docs", row(comment, kind="bit")).metric == "hamming"
+
+
+def test_how_large_a_table_is_is_known_to_two_digits_once_it_was_analysed() -> None:
+    for size, rows in (
+        ((0, None), 0),
+        ((6_250, None), 0),
+        ((6_250, 7.2), 6_200 * 8),
+        ((62_511, 8.0), 63_000 * 8),
+    ):
+        assert from_catalogue("mastra", "docs", row(size=size)).rows == rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "top_k", "few", "window"),
+    [(0, 10, 2_000, 1_000), (50_000, 10, 2_000, 1_000), (500_000, 10, 5_600, 1_800), (50_000_000, 10, 56_000, 18_000),
+     (50_000, 100, 5_600, 1_800), (500_000, 500, 40_000, 12_000), (10_000, 500, 5_600, 2_000)],
+)  # fmt: skip
+def test_few_matching_rows_and_a_window_cost_the_same_at_every_size(
+    rows: int, top_k: int, few: int, window: int
+) -> None:
+    index = dataclasses.replace(INDEX, blocks=rows // 8, lines=8)
+    assert (vectors_search.few(index, top_k), vectors_search.window(index, top_k)) == (few, window)
 
 
 @pytest.mark.parametrize(

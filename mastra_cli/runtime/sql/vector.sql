@@ -1,7 +1,7 @@
 -- What the catalogue says of vector indexes: a table each, with `vector_id`, `embedding` and `metadata`.
 
 -- name: index
--- All that is to be known of one index but its size. No row: there is no such table; `kind` null: it is no
+-- All that is to be known of one index. No row: there is no such table; `kind` null: it is no
 -- vector index. `ann` is the state of `<name>_vector_idx`, whoever built it.
 SELECT
     e.type AS kind,
@@ -23,7 +23,10 @@ SELECT
     ann.method,
     ann.valid,
     ann.class,
-    ann.options
+    ann.options,
+    pg_catalog.pg_relation_size(t.oid) / pg_catalog.current_setting('block_size')::bigint AS blocks,
+    -- Only what was analysed or vacuumed says how many rows a block holds.
+    CASE WHEN t.reltuples > 0 AND t.relpages > 0 THEN t.reltuples / t.relpages END AS density
 FROM pg_catalog.pg_class t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN (SELECT s.nspname, p.extversion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import LiteralString
+from typing import LiteralString, cast
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
@@ -86,7 +86,27 @@ def condition(filter: Filters | None) -> Fragment | None:
     if filter is None:
         return None
     node = filters.parse(filter, regex=True)
-    return None if node == EVERYTHING else compile_sql(node, SQL("metadata"))
+    return None if node == EVERYTHING else unknown(compile_sql(node, SQL("metadata")))
+
+
+def unknown(fragment: Fragment) -> Fragment:
+    """The same, its values hidden from the planner: one plan, kept by the server, serves them all.
+
+    It has no statistics of what is inside of a document, and yet would plan for each value anew, which takes
+    as long as a search does.
+    """
+    parts: list[Composable] = []
+    for part in leaves(fragment.sql):
+        text = part.as_string(None)
+        if text.startswith("%s::"):
+            part = SQL("(SELECT {})::{}").format(part, SQL(cast("LiteralString", text.rpartition("::")[2])))
+        parts.append(part)
+    return Fragment(Composed(parts), fragment.params)
+
+
+def leaves(sql: Composable) -> list[Composable]:
+    """What it is composed of, in order."""
+    return [leaf for part in sql for leaf in leaves(part)] if isinstance(sql, Composed) else [sql]
 
 
 def words(index: Index) -> Fragment:

@@ -1,11 +1,13 @@
 """The statements that search: one a query, and one round trip.
 
 Without a filter `nearest` asks the ANN index alone, and where its rows are all of the namespace they are the
-answer. In every other case `search` first looks for up to FEW + 1 matching rows. At most FEW: these are
-compared exactly. More: the ANN index gives the WINDOW rows nearest to the query, and those of them that match
-are the answer when there are enough; they lie near, then, and the window holds them in their right order.
-When there are not, they lie elsewhere, where a graph would have to be walked a long way to find some
+answer. In every other case `search` first looks for matching rows, one more than are few. When there are but
+few they are compared exactly. Else the ANN index gives a window of the rows nearest to the query, and those
+that match are the answer when there are enough; they lie near, then, and the window holds them in their right
+order. When there are not, they lie elsewhere, where a graph would have to be walked a long way to find some
 of them, and not the nearest: all of them are compared exactly.
+
+In a large table some rows by chance say beforehand whether very many match: these are not looked for, then.
 
 The branches that are not needed are never run: each stands behind a condition that is known before its scan
 begins (a one-time filter). Another such condition sets `ef_search` for this statement alone, by `set_config`
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from random import Random
 from typing import LiteralString, NamedTuple
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
@@ -28,6 +31,11 @@ from mastra_cli.runtime.vector_index import Index
 
 FEW = 2_000
 WINDOW = 1_000
+# As many rows the iterative scan of pgvector looks at, at most.
+_WIDEST = 20_000
+_SAMPLE = 128
+# What a row costs that an HNSW index gives, in rows of an exact comparison.
+_DEAR = 5
 EF = 100
 EF_MAX = 1_000
 
@@ -55,6 +63,25 @@ class Search(NamedTuple):
 def uses_ann(index: Index, asked: Search) -> bool:
     """Whether the ANN index can answer: it is built, and can find that many."""
     return index.ready and not asked.exact and max(asked.top_k, asked.ef or 0) <= EF_MAX
+
+
+def few(index: Index, top_k: int) -> int:
+    """How many matching rows are compared exactly, at most: from there on a window is cheaper.
+
+    With m of n rows matching, `top_k` of them stand among the nearest top_k * n / m, give or take a few: both
+    ways cost the same where m is the root of a multiple of n. To two digits, so that a statement lasts.
+    """
+    return max(FEW, _rounded((1.25 * _DEAR * top_k * index.rows) ** 0.5))
+
+
+def window(index: Index, top_k: int) -> int:
+    """How many of the nearest rows are looked at: enough of them match where more than `few` do, anywhere."""
+    wanted = 2 * top_k * index.rows / few(index, top_k)
+    return max(WINDOW, 4 * top_k, min(_WIDEST, _rounded(wanted)))
+
+
+def _rounded(value: float) -> int:
+    return int(float(f"{value:.1e}"))
 
 
 @lru_cache(512)
@@ -174,10 +201,15 @@ def best(index: Index, asked: Search, wanted: Fragment) -> Fragment:
         everything = build("{} WHERE {} OFFSET 0", scan, rows)
         best = build("best AS (SELECT id, vector_id, distance, true AS exact FROM ({}) e)", everything)
         return joined(", ", [vector, best])
+    most = few(index, asked.top_k)
+    sample = _sample(index, most, rows)
+    sought = build("{} AND NOT (SELECT many FROM sampled)", rows) if sample else rows
+    known = Fragment(SQL("NOT (SELECT many FROM sampled) AND " if sample else ""))
     steps = [
         vector,
-        build("few AS MATERIALIZED ({} WHERE {} LIMIT {})", scan, rows, number(FEW + 1)),
-        build("chosen AS MATERIALIZED (SELECT count(*) <= {} AS few FROM few)", number(FEW)),
+        *sample,
+        build("few AS MATERIALIZED ({} WHERE {} LIMIT {})", scan, sought, number(most + 1)),
+        build("chosen AS MATERIALIZED (SELECT {}count(*) <= {} AS few FROM few)", known, number(most)),
         build("near AS MATERIALIZED ({})", _near(index, asked, rows)),
         build(
             "enough AS MATERIALIZED (SELECT (SELECT few FROM chosen) OR count(*) >= {} AS yes FROM near)",
@@ -199,10 +231,36 @@ def best(index: Index, asked: Search, wanted: Fragment) -> Fragment:
     return joined(", ", steps)
 
 
+def _sample(index: Index, most: int, rows: Fragment) -> list[Fragment]:
+    """Whether far more than `most` rows match, as rows by chance have it; nothing in a small table.
+
+    Three standard deviations away: so few tell no more. Behind OFFSET 0, or the planner would look for all
+    that match, and then for these among them.
+    """
+    if index.rows < 8 * most:
+        return []
+    chance = Random(0)
+    places = ",".join(
+        f'"({chance.randrange(index.blocks)},{chance.randint(1, index.lines)})"' for _ in range(_SAMPLE)
+    )
+    expected = _SAMPLE * most / index.rows
+    return [
+        build(
+            """sampled AS MATERIALIZED (
+            SELECT count(*) > {} AS many
+            FROM (SELECT * FROM {} WHERE ctid = ANY({}::pg_catalog.tid[]) OFFSET 0) s WHERE {})""",
+            number(round(expected + 3 * expected**0.5 + 2)),
+            vectors.table(index),
+            Fragment(Literal(f"{{{places}}}")),
+            rows,
+        )
+    ]
+
+
 def _near(index: Index, asked: Search, rows: Fragment) -> Fragment:
-    """The matching rows among the WINDOW nearest."""
-    window = max(WINDOW, 4 * asked.top_k)
-    enough = window if index.quantized else max(4 * asked.top_k, 40)
+    """The matching rows among the nearest."""
+    width = window(index, asked.top_k)
+    enough = width if index.quantized else max(4 * asked.top_k, 40)
     return build(
         """SELECT id, vector_id, distance FROM (
             SELECT *, {} AS distance FROM {}
@@ -213,7 +271,7 @@ def _near(index: Index, asked: Search, rows: Fragment) -> Fragment:
         vectors.table(index),
         _settings(index, asked, asked.top_k),
         _order(index),
-        number(window),
+        number(width),
         rows,
         number(enough),
     )
