@@ -118,13 +118,17 @@ def test_the_plan_stays_when_the_statement_is_prepared(here: str) -> None:
         vector.delete_index(index_name="docs")
 
 
-def test_one_plan_is_kept_for_all_values_of_a_filter(here: str) -> None:
+def test_one_plan_is_kept_for_all_values_of_a_filter_unless_namespaces_need_their_own(here: str) -> None:
     kept = "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH q%'"
     vector, rows = filled(here, 8_000, "cosine", "vector", Hnsw())
+    for plans in ([10], []):
+        with SyncPgVector(connection_string=here) as asking:
+            for number in range(20):
+                asking.query(index_name="docs", query_vector=rows[0], filter={"hundredth": number})
+            assert [uses for (uses,) in asking._pool.rows(kept, prepare=False)] == plans
+        vector.upsert(index_name="docs", vectors=rows[:500], namespace="another")
+        vector._pool.rows("ANALYZE mastra.docs")
     with vector:
-        for number in range(20):
-            vector.query(index_name="docs", query_vector=rows[0], filter={"hundredth": number})
-        assert [uses for (uses,) in vector._pool.rows(kept, prepare=False)] == [10]
         vector.delete_index(index_name="docs")
 
 

@@ -92,7 +92,8 @@ class SyncPgVector(Builds):
             if not packed:
                 return []
             statement = vectors_search.search_many(index, asked, packed, space, condition)
-            return answers.grouped(index, self._search(statement, clock), len(packed), top_k, min_score)
+            found = self._search(statement, clock, _prepare(index, condition))
+            return answers.grouped(index, found, len(packed), top_k, min_score)
 
         clock = self._clock(timeout)
         return self._on(index_name, clock, work)
@@ -129,7 +130,8 @@ class SyncPgVector(Builds):
             packed = _packed(index, query_vector, "query_vector")
             space = checked_namespace(namespace, index)
             statement = vectors_hybrid.hybrid(index, asked, rrf_k).fill(packed, space, condition, query_text)
-            return answers.fused(index, self._search(statement, clock), top_k)
+            found = self._search(statement, clock, _prepare(index, condition))
+            return answers.fused(index, found, top_k)
 
         clock = self._clock(timeout)
         return self._on(index_name, clock, work)
@@ -239,20 +241,27 @@ class SyncPgVector(Builds):
         statement = vectors_search.search(index, asked).fill(packed, space, condition)
         if explained:
             return self._search(vectors_search.explained(statement), clock)
-        answer = self._search(statement, clock)
+        answer = self._search(statement, clock, _prepare(index, condition))
         if found is not None and len(found) < len(answer):
             self._shared.add(index.name)
         return answer
 
-    def _search(self, statement: Fragment, clock: Clock) -> list[tuple[Any, ...]]:
+    def _search(
+        self, statement: Fragment, clock: Clock, prepare: bool | None = None
+    ) -> list[tuple[Any, ...]]:
         try:
-            return self._rows(statement, clock)
+            return self._rows(statement, clock, prepare=prepare)
         except DatabaseFailed as error:
             if error.sqlstate == "2201B":
                 raise InvalidArgument(
                     f"the filter's $regex is no regular expression: {error.message}"
                 ) from error
             raise
+
+
+def _prepare(index: Index, condition: Fragment | None) -> bool | None:
+    """Whether one plan serves them all: where namespaces differ in size, a filter needs one for each of them."""
+    return None if condition is None or index.alone else False
 
 
 def _packed(index: Index, vector: Any, label: str) -> bytes:

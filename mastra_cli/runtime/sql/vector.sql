@@ -25,8 +25,10 @@ SELECT
     ann.class,
     ann.options,
     pg_catalog.pg_relation_size(t.oid) / pg_catalog.current_setting('block_size')::bigint AS blocks,
-    -- Only what was analysed or vacuumed says how many rows a block holds.
-    CASE WHEN t.reltuples > 0 AND t.relpages > 0 THEN t.reltuples / t.relpages END AS density
+    -- Only what was analysed or vacuumed says how many rows a block holds, and how many namespaces there are.
+    CASE WHEN t.reltuples > 0 AND t.relpages > 0 THEN t.reltuples / t.relpages END AS density,
+    (SELECT s.n_distinct FROM pg_catalog.pg_stats s
+     WHERE s.schemaname = n.nspname AND s.tablename = t.relname AND s.attname = 'namespace') AS namespaces
 FROM pg_catalog.pg_class t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN (SELECT s.nspname, p.extversion
