@@ -260,7 +260,7 @@ class SyncPgVector(Builds):
 
 
 def _prepare(index: Index, condition: Fragment | None) -> bool | None:
-    """Whether one plan serves them all: where namespaces differ in size, a filter needs one for each of them."""
+    """Whether one plan serves them all: where namespaces differ in size, a filter needs one for each."""
     return None if condition is None or index.alone else False
 
 

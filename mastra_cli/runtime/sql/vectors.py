@@ -13,6 +13,7 @@ from mastra_cli.runtime.filter_tree import EVERYTHING
 from mastra_cli.runtime.filters import Filters
 from mastra_cli.runtime.fragments import Fragment, build, joined
 from mastra_cli.runtime.packed import Packed
+from mastra_cli.runtime.sql.vectors_shape import leaves
 from mastra_cli.runtime.vector_index import Index
 
 STAGE = Identifier("mastra_vectors")
@@ -95,18 +96,12 @@ def unknown(fragment: Fragment) -> Fragment:
     It has no statistics of what is inside of a document, and yet would plan for each value anew, which takes
     as long as a search does.
     """
-    parts: list[Composable] = []
+    texts: list[str] = []
     for part in leaves(fragment.sql):
         text = part.as_string(None)
-        if text.startswith("%s::"):
-            part = SQL("(SELECT {})::{}").format(part, SQL(cast("LiteralString", text.rpartition("::")[2])))
-        parts.append(part)
-    return Fragment(Composed(parts), fragment.params)
-
-
-def leaves(sql: Composable) -> list[Composable]:
-    """What it is composed of, in order."""
-    return [leaf for part in sql for leaf in leaves(part)] if isinstance(sql, Composed) else [sql]
+        hidden = text.startswith("%s::")
+        texts.append(f"(SELECT {text})::{text.rpartition('::')[2]}" if hidden else text)
+    return Fragment(SQL(cast("LiteralString", "".join(texts))), fragment.params)
 
 
 def words(index: Index) -> Fragment:

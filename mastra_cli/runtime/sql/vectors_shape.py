@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import LiteralString, cast
 
 from psycopg.sql import SQL, Composable, Composed
@@ -35,6 +35,7 @@ VECTOR = Fragment(SQL("%s"), ("the vector",))
 NAMESPACE = Fragment(SQL("%s"), ("the namespace",))
 TEXT = Fragment(SQL("%s"), ("the text",))
 CONDITION = Fragment(_HOLE, ("the condition",))
+_KNOWN, _SHORT = 64, 2_000
 _BOUND = (*VECTOR.params, *NAMESPACE.params, *TEXT.params, *CONDITION.params)
 
 
@@ -45,11 +46,13 @@ class Shape:
     pieces: tuple[SQL, ...]
     places: tuple[int, ...]
     """What is bound, in order, each by its place in `_BOUND`."""
+    known: dict[str, Ready] = field(default_factory=dict[str, "Ready"])
+    """It with the conditions of the last filters, whose values are bound."""
 
     @classmethod
     def of(cls, fragment: Fragment) -> Shape:
         texts = [""]
-        for part in _parts(fragment.sql):
+        for part in leaves(fragment.sql):
             if part is _HOLE:
                 texts.append("")
             else:
@@ -68,13 +71,23 @@ class Shape:
         params: list[object] = []
         for place in self.places:
             params += values[place : place + 1] or condition.params
-        sql: list[Composable] = [self.pieces[0]]
-        for piece in self.pieces[1:]:
-            sql += (condition.sql, piece)
-        return Fragment(Composed(sql), tuple(params))
+        return Fragment(self._with(condition.sql.as_string(None)), tuple(params))
+
+    def _with(self, condition: str) -> Ready:
+        """The statement with that text in its holes."""
+        found = self.known.get(condition)
+        if found is None:
+            whole = condition.join(piece.as_string(None) for piece in self.pieces)
+            found = Ready(cast("LiteralString", whole))
+            if len(condition) <= _SHORT:
+                if len(self.known) >= _KNOWN:
+                    self.known.clear()
+                self.known[condition] = found
+        return found
 
 
-def _parts(sql: Composable) -> list[Composable]:
+def leaves(sql: Composable) -> list[Composable]:
+    """What it is composed of, in order."""
     if isinstance(sql, Composed):
-        return [part for each in sql for part in _parts(each)]
+        return [part for each in sql for part in leaves(each)]
     return [sql]
