@@ -81,6 +81,23 @@ def test_who_asks_the_same_again_has_a_plan_kept_for_these_values(filled: Any, s
     assert not any("$" in text for text in statements)
 
 
+def test_a_plan_is_not_kept_when_the_table_has_grown(database: str) -> None:
+    options = QueryOptions(filters={"email": "u7@example.org"}, limit=50)
+    kept = (
+        "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%mastra.records%u7@example.org%'"
+    )
+    with SyncPostgresEngine(url=database, max_size=1) as engine:
+        id = engine.create_entity(name="mine", connection_id="c").id
+        for size in (10, 5_000):
+            rows = [{"external_id": f"r{n}", "data": {"email": f"u{n}@example.org"}} for n in range(size)]
+            engine.upsert_records(entity_id=id, records=rows)
+            engine._indexes._looked_at = -30.0  # half a minute later
+            for _ in range(8):
+                found = engine.get_records(entity_name="mine", connection_id="c", options=options)
+                assert [record.external_id for record in found] == ["r7"]
+        assert engine._pool.rows(kept, prepare=False) == [(2,)]
+
+
 def test_a_field_with_an_index_is_filtered_and_sorted_in_index_order(filled: Any) -> None:
     for options in (
         QueryOptions(filters={"score": 77}),

@@ -132,6 +132,23 @@ def test_one_plan_is_kept_for_all_values_of_a_filter_unless_namespaces_need_thei
         vector.delete_index(index_name="docs")
 
 
+def test_a_plan_is_not_kept_when_the_table_has_grown(here: str) -> None:
+    kept = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%embedding%'"
+    vector, rows = filled(here, 50, "cosine", "vector", Hnsw())
+    with vector, SyncPgVector(connection_string=here) as asking:
+        for text, filter in enumerate((None, {"half": 1})):
+            for _ in range(8):
+                asking.query(index_name="docs", query_vector=rows[0], filter=filter)
+            assert asking._pool.rows(kept, prepare=False) == [(1 + text,)]
+        vector.upsert(index_name="docs", vectors=rows_of(5_000, "vector"))
+        asking._indexes.clear()  # half a minute later
+        for _ in range(8):
+            found = asking.query(index_name="docs", query_vector=rows[0])
+            assert found.mode == "ann"
+        assert asking._pool.rows(kept, prepare=False) == [(3,)]
+        vector.delete_index(index_name="docs")
+
+
 def test_that_very_many_rows_of_a_large_table_match_is_seen_from_a_few(here: str) -> None:
     vector, rows = filled(here, 20_000, "cosine", "vector", Hnsw())
     with vector:

@@ -257,14 +257,14 @@ class PostgresEngine(Connected, MastraEngine):
     async def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
         clock = self._clock(timeout)
         indexed = await self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
-        sql, params = selections.rendered(chosen, indexed)
+        sql, params = selections.rendered(chosen, indexed, self._indexes.magnitude)
         rows = await self._pool.rows(sql, params, timeout=clock, prepare=False if params else None)
         return [_record(row) for row in rows]
 
     async def _iterate(self, chosen: Selection, timeout: float | None) -> AsyncGenerator[Record, None]:
         clock = self._clock(timeout, bulk=True)
         indexed = await self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
-        sql, params = selections.rendered(chosen, indexed)
+        sql, params = selections.rendered(chosen, indexed, self._indexes.magnitude)
         async with aclosing(self._pool.stream(sql, params, timeout=clock)) as blocks:
             async for block in blocks:
                 for row in block:

@@ -27,6 +27,8 @@ class FieldIndexes:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._names: frozenset[str] = frozenset()
+        self.magnitude = 0
+        """How large the table was, as a power of two of blocks; 0: not known."""
         self._looked_at = -_FRESH
 
     def of(self, entity_id: str, paths: set[Path], clock: Clock) -> frozenset[Path]:
@@ -70,5 +72,6 @@ class FieldIndexes:
 
     def _look(self, clock: Clock) -> None:
         found = self._pool.rows(RECORDS["field_indexes"], timeout=clock)
-        self._names = frozenset(name for (name,) in found)
+        self._names = frozenset(name for _, name in found if name is not None)
+        self.magnitude = int(found[0][0]).bit_length()
         self._looked_at = time.monotonic()

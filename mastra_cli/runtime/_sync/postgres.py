@@ -257,14 +257,14 @@ class SyncPostgresEngine(Connected, SyncMastraEngine):
     def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
         clock = self._clock(timeout)
         indexed = self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
-        sql, params = selections.rendered(chosen, indexed)
+        sql, params = selections.rendered(chosen, indexed, self._indexes.magnitude)
         rows = self._pool.rows(sql, params, timeout=clock, prepare=False if params else None)
         return [_record(row) for row in rows]
 
     def _iterate(self, chosen: Selection, timeout: float | None) -> Generator[Record, None]:
         clock = self._clock(timeout, bulk=True)
         indexed = self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
-        sql, params = selections.rendered(chosen, indexed)
+        sql, params = selections.rendered(chosen, indexed, self._indexes.magnitude)
         with closing(self._pool.stream(sql, params, timeout=clock)) as blocks:
             for block in blocks:
                 for row in block:

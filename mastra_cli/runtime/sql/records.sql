@@ -303,8 +303,10 @@ WHERE e.id = %(entity_id)s
 ORDER BY r.version
 
 -- name: field_indexes
--- The names of the indexes on records that can be used.
-SELECT c.relname
-FROM pg_catalog.pg_index AS i
-JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
-WHERE i.indrelid = to_regclass('mastra.records') AND i.indisvalid AND starts_with(c.relname, 'records_field_')
+-- How many blocks the table has, with each of the indexes on records that can be used, or null.
+SELECT COALESCE(pg_relation_size(t.oid), 0) / current_setting('block_size')::bigint AS blocks, c.relname
+FROM (SELECT to_regclass('mastra.records') AS oid) AS t
+LEFT JOIN (
+    pg_catalog.pg_index AS i
+    JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid AND starts_with(c.relname, 'records_field_')
+) ON i.indrelid = t.oid AND i.indisvalid

@@ -28,17 +28,18 @@ _PLAIN = re.compile(r"[ -&(-\[\]-~]{0,200}")
 
 @lru_cache(64)
 def rendered(
-    selection: Selection, indexed: frozenset[Path]
+    selection: Selection, indexed: frozenset[Path], magnitude: int = 0
 ) -> tuple[LiteralString, tuple[object, ...] | None]:
     """`select` as text, and its parameters: None where the values stand in the text.
 
     Which index serves a filter depends on its values, so one plan must not serve them all. Written into the
-    text, those that are plain have a plan of their own, which a server keeps for who asks the same again.
+    text, those that are plain have a plan of their own, which a server keeps for who asks the same again. The
+    `magnitude` of the table is in it too: what is best for a small one is not kept for a large one.
     """
     query = select(selection, indexed)
     text, params = query.sql.as_string(None), query.params
     if selection.after is None and all(map(_is_plain, params)):
-        text, params = text % tuple(map(_written, params)), None
+        text, params = f"{text % tuple(map(_written, params))} /* {magnitude} */", None
     # Literal as far as the type knows: what is not ours in it is quoted.
     return cast("LiteralString", text), params
 

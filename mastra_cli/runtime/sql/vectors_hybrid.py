@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from mastra_cli.runtime.fragments import build
 from mastra_cli.runtime.sql import vectors
-from mastra_cli.runtime.sql.vectors_search import EF_MAX, Search, best, number, row_of, rows_of
+from mastra_cli.runtime.sql.vectors_search import EF_MAX, Search, best, number, row_of, rows_of, shaped
 from mastra_cli.runtime.sql.vectors_shape import TEXT, VECTOR, Shape
 from mastra_cli.runtime.vector_index import Index
 
@@ -25,7 +25,8 @@ def hybrid(index: Index, asked: Search, rrf_k: int) -> Shape:
         vectors.language(index),
         TEXT,
     )
-    return Shape.of(
+    return shaped(
+        index,
         build(
             """WITH {},
             by_vector AS (
@@ -60,5 +61,5 @@ def hybrid(index: Index, asked: Search, rrf_k: int) -> Shape:
             number(rrf_k),
             number(asked.top_k),
             row_of(index, asked),
-        )
+        ),
     )

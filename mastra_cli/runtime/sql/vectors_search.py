@@ -105,10 +105,11 @@ def nearest(index: Index, asked: Search) -> Shape:
         number(asked.top_k),
     )
     kept = vectors.where(index, NAMESPACE, None)
-    return Shape.of(
+    return shaped(
+        index,
         build(
             "SELECT vector_id, distance, exact, metadata, document, vector FROM ({}) n WHERE {}", rows, kept
-        )
+        ),
     )
 
 
@@ -133,28 +134,29 @@ def _nearest_quantized(index: Index, asked: Search) -> Shape:
         _order(index),
         number(count),
     )
-    return Shape.of(
+    return shaped(
+        index,
         build(
             """WITH q AS MATERIALIZED (SELECT {} AS v)
             SELECT * FROM ({}) n ORDER BY distance, vector_id COLLATE "C" LIMIT {}""",
             vectors.typed(index, VECTOR),
             rows,
             number(asked.top_k),
-        )
+        ),
     )
 
 
 @lru_cache(512)
 def search(index: Index, asked: Search) -> Shape:
     """Rows of (vector_id, distance, is exact, metadata, document, vector or null), best first."""
-    return Shape.of(_searched(index, asked, vectors.typed(index, VECTOR)))
+    return shaped(index, _searched(index, asked, vectors.typed(index, VECTOR)))
 
 
 def search_many(
     index: Index, asked: Search, packed: Sequence[bytes], namespace: str, condition: Fragment | None
 ) -> Fragment:
     """Rows of (number of the query, and what `search` brings), for several vectors."""
-    one = Shape.of(_searched(index, asked, Fragment(SQL("many.v")))).fill(b"", namespace, condition)
+    one = shaped(index, _searched(index, asked, Fragment(SQL("many.v")))).fill(b"", namespace, condition)
     values = [
         build("({}, {})", number(place), vectors.vector_param(index, each))
         for place, each in enumerate(packed)
@@ -164,6 +166,13 @@ def search_many(
         joined(", ", values),
         one,
     )
+
+
+def shaped(index: Index, statement: Fragment) -> Shape:
+    """The statement, which is another when the table is: a plan that a server keeps for a small one is not
+    that of a large one.
+    """
+    return Shape.of(build("{} /* {} */", statement, number(index.blocks.bit_length())))
 
 
 def explained(statement: Fragment) -> Fragment:
