@@ -83,7 +83,10 @@ def test_check_is_0_when_fresh_and_3_with_a_diff_when_stale_and_never_writes(
     execute(contacts, "ALTER TABLE public.contact ADD COLUMN born date")
     old = MODULE.read_bytes()
     stale = mastra("generate", "--check")
-    assert (stale.code, stale.err) == (3, "mastra_models.py is stale\n")
+    assert (stale.code, stale.err) == (
+        3,
+        "mastra_models.py is stale: the same command without --check writes it\n",
+    )
     assert stale.out.startswith("--- mastra_models.py\n+++ mastra_models.py (from the database)\n@@ ")
     assert "\n+    born: date | None\n" in stale.out
     document = mastra("generate", "--check", "--json").document
@@ -95,7 +98,10 @@ def test_check_is_0_when_fresh_and_3_with_a_diff_when_stale_and_never_writes(
 
 def test_check_without_a_file_is_3_and_makes_none(contacts: str, mastra: Mastra, place: Path) -> None:
     result = mastra("generate", "--check")
-    assert (result.code, result.err) == (3, "mastra_models.py (missing) is stale\n")
+    assert (result.code, result.err) == (
+        3,
+        "mastra_models.py (missing) is stale: the same command without --check writes it\n",
+    )
     assert result.out.startswith("--- /dev/null\n")
     assert list(place.iterdir()) == []
 

@@ -136,7 +136,7 @@ def _check(console: Console, files: dict[Path, str], keys: dict[str, Any]) -> No
         old = _present(path)
         if old != text:
             before, name = ("/dev/null", f"{path} (missing)") if old is None else (str(path), str(path))
-            console.say(f"{name} is stale")
+            console.say(f"{name} is stale: the same command without --check writes it")
             lines = unified_diff(
                 (old or "").splitlines(keepends=True),
                 text.splitlines(keepends=True),
