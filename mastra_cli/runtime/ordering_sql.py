@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -30,15 +30,25 @@ class _Part(NamedTuple):
     descending: bool
 
 
-def order_sql(sort: Sort, table: Composable, *, indexed: Collection[Path] = ()) -> Fragment:
-    """What stands after ORDER BY; `table` is the name or alias of a table with the columns of `records`."""
-    return joined(
-        ", ",
-        [
-            build("{} DESC" if part.descending else "{}", part.expression)
-            for part in _parts(sort, Fragment(table), indexed)
-        ],
-    )
+def order_sql(
+    sort: Sort, table: Composable, *, indexed: Collection[Path] = (), total: bool = True
+) -> Fragment:
+    """What stands after ORDER BY; `table` is the name or alias of a table with the columns of `records`.
+
+    Not `total`: where that is the order of an index, it is no more than that; see `may_tie`.
+    """
+    parts = _parts(sort, Fragment(table), indexed)
+    if not total and _through_index(sort, indexed):
+        parts.pop()
+    return joined(", ", [build("{} DESC" if part.descending else "{}", part.expression) for part in parts])
+
+
+def may_tie(sort: Sort, external_ids: Iterable[str], *, indexed: Collection[Path] = ()) -> bool:
+    """Whether rows with these ids may be in another order than the total one, when it was not asked for.
+
+    An index holds but the beginning of an id: shorter ones differ in it.
+    """
+    return _through_index(sort, indexed) and any(len(id) >= _TIE_PREFIX for id in external_ids)
 
 
 def after_sql(

@@ -228,7 +228,7 @@ def one_by_one(table: Table, peers: Callable[[str], Peer], keep: Callable[[Row],
 
 def rare(table: Table, keep: Callable[[Row], None]) -> None:
     """A filter that one record in a thousand meets, and a sort, with no index but the GIN index on all of data."""
-    options = QueryOptions(filters={"tags": {"$contains": "t7"}}, sort={"field": "score"}, limit=50)
+    options = QueryOptions(filters={"tags": {"$all": ["t7"]}}, sort={"field": "score"}, limit=50)
 
     def ask() -> None:
         assert len(table.engine.get_records(entity_name="bench", connection_id="c", options=options)) >= 1

@@ -22,6 +22,7 @@ from mastra_cli.runtime._async.wire import Wire
 from mastra_cli.runtime.batches import Batch
 from mastra_cli.runtime.entity_lock import in_turn, patience
 from mastra_cli.runtime.models import Entity, Record, SyncRun
+from mastra_cli.runtime.ordering_sql import may_tie
 from mastra_cli.runtime.sql import selections, statements
 from mastra_cli.runtime.timing import Clock
 
@@ -257,8 +258,12 @@ class PostgresEngine(Connected, MastraEngine):
     async def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
         clock = self._clock(timeout)
         indexed = await self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
-        sql, params = selections.rendered(chosen, indexed, self._indexes.magnitude)
-        rows = await self._pool.rows(sql, params, timeout=clock, prepare=False if params else None)
+        # An index has the rows in their order, but for ids that begin alike over a length that few ids have.
+        for total in (False, True):
+            sql, params = selections.rendered(chosen, indexed, self._indexes.magnitude, total)
+            rows = await self._pool.rows(sql, params, timeout=clock, prepare=False if params else None)
+            if not may_tie(chosen.sort, (row[2] for row in rows), indexed=indexed):
+                break
         return [_record(row) for row in rows]
 
     async def _iterate(self, chosen: Selection, timeout: float | None) -> AsyncGenerator[Record, None]:

@@ -28,7 +28,7 @@ _PLAIN = re.compile(r"[ -&(-\[\]-~]{0,200}")
 
 @lru_cache(64)
 def rendered(
-    selection: Selection, indexed: frozenset[Path], magnitude: int = 0
+    selection: Selection, indexed: frozenset[Path], magnitude: int = 0, total: bool = True
 ) -> tuple[LiteralString, tuple[object, ...] | None]:
     """`select` as text, and its parameters: None where the values stand in the text.
 
@@ -36,7 +36,7 @@ def rendered(
     text, those that are plain have a plan of their own, which a server keeps for who asks the same again. The
     `magnitude` of the table is in it too: what is best for a small one is not kept for a large one.
     """
-    query = select(selection, indexed)
+    query = select(selection, indexed, total)
     text, params = query.sql.as_string(None), query.params
     if selection.after is None and all(map(_is_plain, params)):
         text, params = f"{text % tuple(map(_written, params))} /* {magnitude} */", None
@@ -44,8 +44,8 @@ def rendered(
     return cast("LiteralString", text), params
 
 
-def select(selection: Selection, indexed: Collection[Path] = ()) -> Fragment:
-    """The rows of a selection, in its order."""
+def select(selection: Selection, indexed: Collection[Path] = (), total: bool = True) -> Fragment:
+    """The rows of a selection, in its order, or nearly so."""
     after = Fragment(SQL("true"))
     if selection.after is not None:
         after = after_sql(selection.sort, _TABLE, selection.after, indexed=indexed)
@@ -54,7 +54,7 @@ def select(selection: Selection, indexed: Collection[Path] = ()) -> Fragment:
         " r.deleted_at, r.version FROM mastra.records AS r WHERE {} AND {} ORDER BY {} LIMIT {} OFFSET {}",
         _where(selection.entity_id, selection.node, selection.include_deleted, indexed),
         after,
-        order_sql(selection.sort, _TABLE, indexed=indexed),
+        order_sql(selection.sort, _TABLE, indexed=indexed, total=total),
         _number(selection.limit),
         _number(selection.offset),
     )
