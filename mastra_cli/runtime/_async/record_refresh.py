@@ -56,6 +56,12 @@ class Refresh:
 
     async def run(self, *, hold: bool = False) -> RefreshResult:
         """Up to the last change. `hold`: the index stays this refresh's, and the caller releases it."""
+        try:
+            return await self._run(hold)
+        finally:
+            await self._embedding.close()
+
+    async def _run(self, hold: bool) -> RefreshResult:
         await self._store.check(self._clock)
         pause = 0.02
         while True:

@@ -71,6 +71,20 @@ async def gather(work: Callable[[T], Awaitable[R]], items: Iterable[T], *, limit
         raise
 
 
+class Crew:
+    """Works on several things at a time, as often as it is asked to. To be closed."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    async def gather(self, work: Callable[[T], Awaitable[R]], items: Iterable[T]) -> list[R]:
+        """`work` over all items; answers in the items' order; the first error ends all."""
+        return await gather(work, items, limit=self._limit)
+
+    async def close(self) -> None:
+        """Nothing waits for what comes next."""
+
+
 async def within(
     seconds: float | None, work: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
 ) -> R:

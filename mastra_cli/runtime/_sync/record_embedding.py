@@ -36,7 +36,7 @@ class Embedding:
         self._embedder = embedder
         self._index_name = index_name
         self._batch_size = batch_size
-        self._limit = limit
+        self._crew = waiting.Crew(limit)
         self._seconds = seconds
         self.shape: Shape | None = None
         """What the vectors are to be; None: what the first ones are."""
@@ -56,10 +56,11 @@ class Embedding:
         if batches and self.shape is None:
             # The first vectors say what all must be.
             answers.append(self._one(batches.pop(0), clock, alive))
-        answers += waiting.gather(
-            lambda batch: self._one(batch, clock, alive), batches, limit=self._limit
-        )
+        answers += self._crew.gather(lambda batch: self._one(batch, clock, alive), batches)
         return [answer for batch in answers for answer in batch]
+
+    def close(self) -> None:
+        self._crew.close()
 
     def question(self, text: str, clock: Clock) -> list[float]:
         """The vector of what is searched for."""

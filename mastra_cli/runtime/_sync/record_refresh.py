@@ -56,6 +56,12 @@ class Refresh:
 
     def run(self, *, hold: bool = False) -> RefreshResult:
         """Up to the last change. `hold`: the index stays this refresh's, and the caller releases it."""
+        try:
+            return self._run(hold)
+        finally:
+            self._embedding.close()
+
+    def _run(self, hold: bool) -> RefreshResult:
         self._store.check(self._clock)
         pause = 0.02
         while True:

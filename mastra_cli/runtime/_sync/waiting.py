@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar, cast
 
@@ -57,19 +58,40 @@ class Turns:
         self._free.put(None)
 
 
-def gather(work: Callable[[T], R], items: Iterable[T], *, limit: int) -> list[R]:
-    """`work` over all items, `limit` at a time; answers in the items' order; the first error ends all."""
-    todo = list(items)
-    if limit == 1 or len(todo) < 2:
-        return [work(item) for item in todo]
-    with ThreadPoolExecutor(min(limit, len(todo)), thread_name_prefix="mastra") as threads:
-        futures = [threads.submit(work, item) for item in todo]
+class Crew:
+    """Works on several things at a time, as often as it is asked to. To be closed."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._threads: ThreadPoolExecutor | None = None
+
+    def gather(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """`work` over all items; answers in the items' order; the first error ends all."""
+        todo = list(items)
+        if self._limit == 1 or len(todo) < 2:
+            return [work(item) for item in todo]
+        if self._threads is None:
+            # Its threads are started as they are needed, and wait for what comes next.
+            self._threads = ThreadPoolExecutor(self._limit, thread_name_prefix="mastra")
+        futures = [self._threads.submit(work, item) for item in todo]
         try:
             return [future.result() for future in futures]
         except BaseException:
             for future in futures:
                 future.cancel()
+            wait(futures)
             raise
+
+    def close(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
+
+
+def gather(work: Callable[[T], R], items: Iterable[T], *, limit: int) -> list[R]:
+    """`work` over all items, `limit` at a time; answers in the items' order; the first error ends all."""
+    with closing(Crew(limit)) as crew:
+        return crew.gather(work, items)
 
 
 def within(seconds: float | None, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
