@@ -238,7 +238,7 @@ def rare(table: Table, keep: Callable[[Row], None]) -> None:
 
     table.raw.execute("VACUUM ANALYZE mastra.records, ceiling.records")
     title = f"get_records: filter that {table.count // 1000:,} of {table.count:,} meet, sort, limit 50, sync"
-    row = Row("Records", title, "/s", 1, ">= 0.8")
+    row = Row("Records", title, "/s", 1)
     row.add(rounds({"ours": each(ask, 50), "ceiling": each(by_hand, 50)}, QUERY_ROUNDS))
     row.evidence = plans.evidence(table.url, ask)
     keep(row)
