@@ -27,7 +27,7 @@ def row(
     opclass=None,
     options=None,
     kind="vector",
-    size=(0, None),
+    size=(0, None, None),
 ):
     return (
         kind,
@@ -72,6 +72,11 @@ def test_a_comment_of_somebody_elses_says_nothing(comment: str | None) -> None:
     assert from_catalogue("mastra", "docs", row(comment, kind="bit")).metric == "hamming"
 
 
+def test_whether_all_rows_are_of_one_namespace_is_known_once_it_was_analysed() -> None:
+    for namespaces, alone in ((None, False), (-1.0, False), (2.0, False), (1.0, True)):
+        assert from_catalogue("mastra", "docs", row(size=(100, 8.0, namespaces))).alone == alone
+
+
 def test_how_large_a_table_is_is_known_to_two_digits_once_it_was_analysed() -> None:
     for size, rows in (
         ((0, None), 0),
@@ -79,7 +84,7 @@ def test_how_large_a_table_is_is_known_to_two_digits_once_it_was_analysed() -> N
         ((6_250, 7.2), 6_200 * 8),
         ((62_511, 8.0), 63_000 * 8),
     ):
-        assert from_catalogue("mastra", "docs", row(size=size)).rows == rows
+        assert from_catalogue("mastra", "docs", row(size=(*size, 1))).rows == rows
 
 
 @pytest.mark.parametrize(
