@@ -190,6 +190,11 @@ def test_a_connection_at_rest_holds_no_rows_and_no_large_parameters(database: st
             assert [cursor.pgresult.ntuples for cursor in kept] == [0]
 
 
+def test_no_expression_is_compiled(database: str) -> None:
+    with sync_connect(url=database) as pool:
+        assert pool.row("SHOW jit") == ("off",)
+
+
 @pytest.mark.parametrize(
     "text",
     ['{"a": [1, -2.5, 1e3, true, null], "ü\U0001f600": {"\\u0001": "\\"\\\\"}}', "[]", '" x "', "7", "null",

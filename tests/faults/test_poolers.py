@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from mastra_cli import sync_connect
 from mastra_cli.runtime import identity
 from tests.faults import calls
 from tests.faults.calls import World
@@ -120,6 +121,11 @@ def crowd(url: str, clients: int, each: int) -> tuple[int, list[BaseException]]:
     for thread in threads:
         thread.join()
     return sum(done), errors
+
+
+def test_a_server_that_others_use_too_keeps_its_settings(pooled: tuple[Pooler, str]) -> None:
+    with sync_connect(url=pooled[1]) as pool:
+        assert pool.row("SHOW jit") == ("on",)
 
 
 def test_many_clients_on_few_servers_get_their_own_answers(pooled: tuple[Pooler, str]) -> None:

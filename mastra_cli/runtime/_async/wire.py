@@ -98,13 +98,14 @@ class Wire(AsyncConnection[TupleRow]):
         """A new connection, asked whether a pooler stands between."""
         wire = await cls.connect(url, autocommit=True, **parameters)
         try:
-            cursor = await wire.execute(SESSION["who"], prepare=False)
-            pid = await cursor.fetchone()
+            told = wire.info.backend_pid
+            cursor = await wire.execute(SESSION["who"], {"told": told}, prepare=False)
+            found = await cursor.fetchone()
         except BaseException:
             await wire.close()
             raise
         # A pooler shows a process id of its own making. Its servers do not know our prepared statements.
-        wire.prepare_threshold = 5 if pid == (wire.info.backend_pid,) else None
+        wire.prepare_threshold = 5 if found is not None and found[0] == told else None
         wire.adapters.register_dumper(Packed, PackedDumper)
         set_json_loads(loads, wire)
         wire.adapters.register_loader("jsonb", JsonbLoader)

@@ -1,8 +1,11 @@
 -- What opens and ends transactions, and what became of one.
 
 -- name: who
--- The server's own process id: another than the one that the connection was told means a pooler between.
-SELECT pg_catalog.pg_backend_pid()
+-- The server's own process id: another than the one that the connection was told means a pooler between. With
+-- none the session compiles no expressions: for what may have to be read and is not, a plan can look so dear
+-- that a search of two milliseconds would be compiled for a second.
+SELECT pg_catalog.pg_backend_pid(),
+       CASE WHEN pg_catalog.pg_backend_pid() = %(told)s THEN pg_catalog.set_config('jit', 'off', false) END
 
 -- name: busy
 -- A row when that process works on a statement; how far it is where the server tells, which is for indexes alone.
