@@ -376,7 +376,9 @@ def test_ctrl_c_undoes_what_the_run_made(place: Path, at: float) -> None:
         down = [sys.executable, "-m", "mastra_cli", "engine", "down", "--volumes", "--yes"]
         subprocess.run(down, cwd=place, check=True, capture_output=True)
         return
-    assert process.returncode == 130, err
+    # On a slow machine the earliest one meets Python's own start, which knows nothing of us yet.
+    early = at < 0.5 and process.returncode == -signal.SIGINT
+    assert process.returncode == 130 or early, err
     assert '"code": "interrupted"' in out or at < 0.5
     assert list(place.iterdir()) == []
 
