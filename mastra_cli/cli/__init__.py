@@ -49,7 +49,11 @@ def main(arguments: list[str] | None = None, *, interrupted: bool = False) -> No
     signal.signal(signal.SIGTERM, _terminated)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under `nohup`
         signal.signal(signal.SIGHUP, _terminated)
-    sys.exit(failures.report(_console(arguments), KeyboardInterrupt()) if interrupted else run(arguments))
+    status = failures.report(_console(arguments), KeyboardInterrupt()) if interrupted else run(arguments)
+    # What is done is done and told: a Ctrl-C while Python ends must not say otherwise.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:

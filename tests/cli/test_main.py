@@ -132,6 +132,24 @@ def test_ctrl_c_while_the_command_is_loaded_is_a_document_too(tmp_path: Path) ->
     assert json.loads(result.stdout)["error"]["code"] == "interrupted"
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_python_ends_changes_no_exit_status(place: Path, name: str) -> None:
+    # What Python forgets last presses Ctrl-C, when none of its own handlers are left.
+    program = (
+        "import os, signal, sys\n"
+        "from mastra_cli.__main__ import main\n"
+        "class Last:\n"
+        f"    def __del__(self, kill=os.kill, me=os.getpid(), signal=signal.{name}): kill(me, signal)\n"
+        "sys.last = Last()\n"
+        "main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, "--version"], cwd=place, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("mastra ")
+
+
 def test_what_is_no_error_of_ours_shows_its_class_and_place_alone(
     mastra: Mastra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
