@@ -168,7 +168,7 @@ class Batch:
 def checked_mode(mode: object) -> str:
     if mode not in ("replace", "merge"):
         raise InvalidArgument(f"mode must be 'replace' or 'merge', and is {mode!r}")
-    return str(mode)
+    return identity.exact(cast(str, mode))
 
 
 def copy_line(number: int, row: Row) -> str:
@@ -211,7 +211,7 @@ def read(record: object, index: int) -> Row | Rejection:
         return Rejection(index, None, f"a record is a RecordInput or a mapping, not {kind_of(record)}")
     if words := identity.objection(external_id, "external_id"):
         return Rejection(index, None, words)
-    key = str(external_id)
+    key = identity.exact(external_id)
     if entity_type is not None and (words := identity.objection(entity_type, "entity_type")):
         return Rejection(index, key, words)
     if not isinstance(data, _MAPPINGS):
@@ -219,7 +219,7 @@ def read(record: object, index: int) -> Row | Rejection:
     answer = json_text(cast(Any, data) if isinstance(data, dict) else dict(cast(Any, data)))
     if isinstance(answer, Reason):
         return Rejection(index, key, answer.words)
-    return Row(key, None if entity_type is None else str(entity_type), answer)
+    return Row(key, None if entity_type is None else identity.exact(entity_type), answer)
 
 
 def _misshapen(given: Mapping[object, object], index: int) -> Rejection:

@@ -21,6 +21,7 @@ from mastra_cli.runtime.filter_tree import (
     conjunction,
     disjunction,
 )
+from mastra_cli.runtime.identity import exact
 
 MAX_NODES = 1_000
 MAX_DEPTH = 50
@@ -97,7 +98,7 @@ class _Parser:
         if operator in _GROUPS:
             if field is not None and field != "":
                 raise InvalidArgument(f"The group {operator!r} takes no field, but has {field!r}.")
-            return self.group(str(operator), value)
+            return self.group(exact(operator), value)
         make = CONDITIONS.get(operator) if isinstance(operator, str) else None
         if make is None:
             raise _unknown(operator, [*CONDITIONS, *_GROUPS])
@@ -124,8 +125,8 @@ class _Parser:
             )
         nodes: list[Node] = []
         for key, value in mapping.items():
-            if key in operators:
-                nodes.append(self.operator(path, str(key), value, mapping))
+            if isinstance(key, str) and key in operators:
+                nodes.append(self.operator(path, exact(key), value, mapping))
             elif path or self.elements:
                 nodes.append(self.field(path + operands.path(key, strip=False), value))
             else:

@@ -20,6 +20,7 @@ from mastra_cli.runtime import (
     formats_ui,
 )
 from mastra_cli.runtime.checks import kept_date
+from mastra_cli.runtime.identity import exact
 from mastra_cli.runtime.models_memory import Message
 from mastra_cli.runtime.parts import Part, as_base64, is_blocks, is_parts, is_result, of_type, with_parts
 from mastra_cli.runtime.steps import arrange
@@ -86,7 +87,7 @@ def _read(item: Any) -> list[Message]:
         return _checked(item if given else replace(item, content=content, created_at=at))
     match item:
         case {"role": "user" | "assistant" | "system" as role, "content": str(text)} if len(item) == 2:
-            return [Message(role=role, content=text)]  # most of them
+            return [Message(role=cast(Any, ROLES[role]), content=text)]  # most of them
         case _:
             plain = _plain(item)
     if not isinstance(plain, Mapping):
@@ -102,9 +103,9 @@ def _read(item: Any) -> list[Message]:
     if "role" not in given and (said := formats_responses.read_item(given, _content)):
         named = {name: given[name] for name in ("id", "thread_id", "created_at") if given.get(name)}
         given = {**named, "role": said[0], "content": said[1]}
-    if "role" not in given and (speaker := formats_responses.LANGCHAIN.get(str(given.get("type")))):
+    if "role" not in given and (speaker := formats_responses.LANGCHAIN.get(_name(given.get("type")))):
         given = {**given, "role": speaker}
-    role = ROLES.get(str(given.get("role")))
+    role = ROLES.get(_name(given.get("role")))
     if role is None:
         raise InvalidArgument(
             f"the role of a message must be user, assistant, system or tool, and is {given.get('role')!r}",
@@ -128,6 +129,11 @@ def _read(item: Any) -> list[Message]:
         kind = given.get("type") if given.get("type") in KINDS else "text"
         return _checked(replace(outline, type=cast(Any, kind), **beside))
     return _checked(outline if outline.content is not None else replace(outline, content=""))
+
+
+def _name(value: object) -> str:
+    """What a member of an Enum of strings stands for; of anything else nothing."""
+    return exact(value) if isinstance(value, str) else ""
 
 
 def _checked(message: Message) -> list[Message]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from mastra_cli.errors import InvalidArgument
+from mastra_cli.runtime.identity import exact
 from mastra_cli.runtime.models_memory import Message
 from mastra_cli.runtime.parts import Part, as_text, as_url, parts_of, split_data_url, told
 from mastra_cli.runtime.window import pair
@@ -98,7 +99,7 @@ def read(given: Mapping[str, Any]) -> list[tuple[str, list[Part] | str]]:
         steps: list[Part] = [{"type": "text", "text": as_text(text)}] if text else []
         steps += [part for call in given.get("toolInvocations") or () for part in _read_invocation(call)]
     steps += [_read_attachment(item) for item in given.get("experimental_attachments") or ()]
-    role = "system" if given["role"] == "developer" else str(given["role"])
+    role = "system" if given["role"] == "developer" else exact(given["role"])
     if all(part["type"] == "text" for part in steps):
         return [(role, "".join(part["text"] for part in steps))]
     found: list[tuple[str, list[Part]]] = []

@@ -25,6 +25,11 @@ def record_id(entity_id: str, external_id: str) -> str:
     return hashlib.sha256((entity_id + external_id).encode()).hexdigest()[:32]
 
 
+def exact(text: str) -> str:
+    """What it holds, whatever a subclass prints as: a member of an Enum, say."""
+    return str.__str__(text)
+
+
 def is_made(id: object) -> TypeGuard[str]:
     """Whether this can be the id of an entity at all."""
     return isinstance(id, str) and _MADE.fullmatch(id) is not None
@@ -54,4 +59,4 @@ def checked(value: Any, what: str) -> str:
     """A caller's own id, or `InvalidArgument`."""
     if words := objection(value, what):
         raise InvalidArgument(words)
-    return str(value)
+    return exact(value)

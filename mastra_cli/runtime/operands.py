@@ -11,6 +11,7 @@ from decimal import Context, Decimal
 from typing import TypeGuard, cast
 
 from mastra_cli.errors import InvalidArgument, kind_of
+from mastra_cli.runtime.identity import exact
 
 MAX_DEPTH = 500
 MAX_DIGITS = 4_000
@@ -77,14 +78,14 @@ def string(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise InvalidArgument(f"{where} takes a string, not {kind_of(value)}.")
     _check(value, where, 0)
-    return str(value)
+    return exact(value)
 
 
 def comparable(value: object, where: str) -> str | Decimal:
     """The operand of an order comparison: a string or a number."""
     _check(value, where, 0)
     if isinstance(value, str):
-        return str(value)
+        return exact(value)
     if is_number(value):
         return decimal(value)
     raise InvalidArgument(f"{where} takes a string or a number, not {kind_of(value)}.")

@@ -138,7 +138,7 @@ class Source:
                 f"the index {self._index.name} has no column for documents",
                 hint=f"ALTER TABLE {table} ADD COLUMN document text",
             )
-        return str(document)
+        return identity.exact(document)
 
 
 def is_repeatable(*inputs: Any) -> bool:

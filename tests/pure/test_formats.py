@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -784,3 +785,15 @@ def test_a_result_told_beside_may_look_like_parts() -> None:
     written, _ = write(messages, "openai")
     check_openai(written)
     assert json.loads(written[2]["content"]) == own
+
+
+class Speaker(str, Enum):  # noqa: UP042 - as LlamaIndex has it
+    USER = "user"
+    DEVELOPER = "developer"
+
+
+@pytest.mark.parametrize("more", [{}, {"name": "Ada"}, {"parts": [{"type": "text", "text": "hi"}]}])
+def test_a_role_may_be_a_member_of_an_enum(more: dict[str, Any]) -> None:
+    for speaker, role in ((Speaker.USER, "user"), (Speaker.DEVELOPER, "system")):
+        [message] = read({"role": speaker, "content": "hi", **more})
+        assert (type(message.role), message.role) == (str, role)

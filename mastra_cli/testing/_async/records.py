@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import enum
 import math
 import types
 import uuid
@@ -46,6 +47,15 @@ BAD_DATA: list[tuple[Any, str]] = [
     ({"s": {1, 2}}, "data.s is a set"),
     ({"b": b"x"}, "data.b is a bytes"),
 ]
+
+
+class Word(str, enum.Enum):  # noqa: UP042
+    """As `StrEnum`, but for what it prints as."""
+
+    NOTES = "notes"
+    KEY = "key"
+    AT = "word"
+    MOST = "$lte"
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -234,6 +244,22 @@ class RecordConformance(Conformance):
         record = await engine.get_record(entity_id=entity.id, external_id="a")
         assert record is not None
         assert record.data == {"t": "x", "p": [1, [2]]}
+
+    async def test_a_member_of_an_enum_of_strings_is_the_string_that_it_holds(
+        self, engine: MastraEngine, connection_id: str
+    ) -> None:
+        entity = await engine.create_entity(name=Word.NOTES, connection_id=connection_id)
+        assert entity == await engine.get_entity_by_id(id=entity.id)
+        assert entity.name == "notes"
+        data = {"word": Word.NOTES, "n": 1}
+        records = [{"external_id": Word.KEY, "data": data, "entity_type": Word.NOTES}]
+        await engine.upsert_records(entity_id=entity.id, records=records)
+        options: Any = {"filters": {Word.AT: {Word.MOST: Word.NOTES}}, "sort": {"field": [Word.AT]}}
+        for name, id in ((Word.NOTES, Word.KEY), ("notes", "key")):
+            found = await engine.get_records(entity_name=name, connection_id=connection_id, options=options)
+            assert found == [await engine.get_record(entity_id=entity.id, external_id=id)]
+            assert (found[0].external_id, found[0].entity_type) == ("key", "notes")
+            assert found[0].data == {"word": "notes", "n": 1}
 
     @pytest.mark.parametrize(("data", "reason"), BAD_DATA, ids=[words for _, words in BAD_DATA])
     async def test_what_can_not_be_read_back_is_rejected_before_anything_is_written(
