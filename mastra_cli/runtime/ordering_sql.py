@@ -38,7 +38,7 @@ def order_sql(
     Not `total`: where that is the order of an index, it is no more than that; see `may_tie`.
     """
     parts = _parts(sort, Fragment(table), indexed)
-    if not total and _through_index(sort, indexed):
+    if not total and follows_index(sort, indexed):
         parts.pop()
     return joined(", ", [build("{} DESC" if part.descending else "{}", part.expression) for part in parts])
 
@@ -48,7 +48,12 @@ def may_tie(sort: Sort, external_ids: Iterable[str], *, indexed: Collection[Path
 
     An index holds but the beginning of an id: shorter ones differ in it.
     """
-    return _through_index(sort, indexed) and any(len(id) >= _TIE_PREFIX for id in external_ids)
+    return follows_index(sort, indexed) and any(len(id) >= _TIE_PREFIX for id in external_ids)
+
+
+def follows_index(sort: Sort, indexed: Collection[Path]) -> bool:
+    """Whether the order is that of a field's index."""
+    return sort[0].by in indexed and sort[1:] == TIES
 
 
 def after_sql(
@@ -56,7 +61,7 @@ def after_sql(
 ) -> Fragment:
     """The condition that a row stands after the position, in terms that an index can start from."""
     values = list(position)
-    if _through_index(sort, indexed):
+    if follows_index(sort, indexed):
         values.insert(-1, str(values[-1])[:_TIE_PREFIX])
     pairs = zip(_parts(sort, Fragment(table), indexed), map(_bound, values), strict=True)
     runs = [list(run) for _, run in groupby(pairs, key=lambda pair: pair[0].descending)]
@@ -99,14 +104,9 @@ def _parts(sort: Sort, table: Fragment, indexed: Collection[Path]) -> list[_Part
             value = value_at(build("{}.data", table).sql, key.by)
             parts.append(_Part(fragments.text_key(value, descending=key.descending), key.descending))
             parts.append(_Part(fragments.number_key(value), key.descending))
-    if _through_index(sort, indexed):
+    if follows_index(sort, indexed):
         parts.insert(-1, _Part(build(_TIE, build("{}.external_id", table)), False))
     return parts
-
-
-def _through_index(sort: Sort, indexed: Collection[Path]) -> bool:
-    """Whether the order is that of a field's index."""
-    return sort[0].by in indexed and sort[1:] == TIES
 
 
 def _bound(value: str | datetime | Decimal) -> Fragment:

@@ -65,37 +65,98 @@ def test_an_equality_filter_uses_the_gin_index(filled: Any) -> None:
     assert buffers < 50
 
 
-def test_who_asks_the_same_again_has_a_plan_kept_for_these_values(filled: Any, server: Any) -> None:
+KEPT = "SELECT statement, generic_plans FROM pg_prepared_statements WHERE statement LIKE '%mastra.records%'"
+
+
+def test_where_the_server_goes_along_an_index_one_plan_is_kept_for_all_values(
+    filled: Any, server: Any
+) -> None:
     connection, _ = filled
-    kept = "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%mastra.records%'"
-    values = ("u1@example.org", "u2@example.org", "it's \\ 100 % %s 'Ü'")
     with SyncPostgresEngine(url=server.url(connection.info.dbname), max_size=1) as engine:
-        for value in values:
-            options = QueryOptions(filters={"email": value}, limit=50)
-            for _ in range(8):
-                found = engine.get_records(entity_name="mine", connection_id="c", options=options)
-                assert [record.data["email"] for record in found] == [value] * value.endswith(".org")
-        statements = [text for (text,) in engine._pool.rows(kept, prepare=False)]
-    # One that does not stand in the text would share its plan with others: it has none.
-    assert [sum(value in text for text in statements) for value in values] == [1, 1, 0]
-    assert not any("$" in text for text in statements)
+        for least in ("u1", "u2", "it's \\ 100 % %s"):
+            filters = {"email": {"$gt": least}}
+            for sort in (None, {"field": "score"}, {"field": "score", "direction": "DESC"}):
+                options = QueryOptions(filters=filters, sort=sort, limit=50)
+                found = [
+                    engine.get_records(entity_name="mine", connection_id="c", options=options)
+                    for _ in range(12)
+                ]
+                all_of_them = engine.get_records(
+                    entity_name="mine", connection_id="c", options=QueryOptions(filters=filters, sort=sort)
+                )
+                assert found == [all_of_them[:50]] * 12
+        kept = engine._pool.rows(KEPT, prepare=False)
+    assert len(kept) == 3
+    assert all(generic > 0 and "$1" in text and "it's" not in text for text, generic in kept)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        QueryOptions(filters={"email": "u77777@example.org"}, sort={"field": "score"}, limit=50),
+        QueryOptions(filters={"score": 77}, sort={"field": "score"}, limit=50),
+        QueryOptions(filters={"email": "u77777@example.org"}, limit=50),
+        QueryOptions(filters={"email": {"$gt": "u1"}}, sort={"field": "email"}, limit=50),
+    ],
+    ids=["rare", "by the index", "rare, oldest first", "no index"],
+)
+def test_where_it_would_not_go_along_an_index_each_value_has_a_plan_of_its_own(
+    filled: Any, server: Any, options: QueryOptions
+) -> None:
+    connection, _ = filled
+    with SyncPostgresEngine(url=server.url(connection.info.dbname), max_size=1) as engine:
+        for _ in range(8):
+            engine.get_records(entity_name="mine", connection_id="c", options=options)
+        assert engine._pool.rows(KEPT, prepare=False) == []
 
 
 def test_a_plan_is_not_kept_when_the_table_has_grown(database: str) -> None:
-    options = QueryOptions(filters={"email": "u7@example.org"}, limit=50)
-    kept = (
-        "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%mastra.records%u7@example.org%'"
-    )
+    options = QueryOptions(limit=5)
     with SyncPostgresEngine(url=database, max_size=1) as engine:
         id = engine.create_entity(name="mine", connection_id="c").id
-        for size in (10, 5_000):
-            rows = [{"external_id": f"r{n}", "data": {"email": f"u{n}@example.org"}} for n in range(size)]
+        engine.index_field(entity_id=id, field="email")
+        for size in (1_000, 5_000):
+            rows = [{"external_id": f"r{n}", "data": {"email": f"u{n:06}"}} for n in range(size)]
             engine.upsert_records(entity_id=id, records=rows)
+            engine._pool.rows("ANALYZE mastra.records")
             engine._indexes._looked_at = -30.0  # half a minute later
+            options = QueryOptions(sort={"field": "email"}, limit=5)
             for _ in range(8):
                 found = engine.get_records(entity_name="mine", connection_id="c", options=options)
-                assert [record.external_id for record in found] == ["r7"]
-        assert engine._pool.rows(kept, prepare=False) == [(2,)]
+                assert [record.external_id for record in found] == ["r0", "r1", "r2", "r3", "r4"]
+        assert len(engine._pool.rows(KEPT, prepare=False)) == 2
+
+
+class Liar(str):
+    """A string that prints as another, as a member of an Enum or a wrapper of a secret does."""
+
+    def __str__(self) -> str:
+        return "x' OR ''='"
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+
+def test_what_a_string_prints_as_never_becomes_sql(filled: Any, server: Any) -> None:
+    connection, ids = filled
+    with SyncPostgresEngine(url=server.url(connection.info.dbname), max_size=1) as engine:
+        least = sorted(n * 7919 % 100003 for n in range(100_000) if f"u{n}" > "u5")[:5]
+        for number in range(16):
+            lies = number % 2 == 0
+            sort = {"field": [Liar("score") if lies else "score"]}
+            options = QueryOptions(
+                filters={"email": {"$gt": Liar("u5") if lies else "u5"}}, sort=sort, limit=5
+            )
+            found = engine.get_records(
+                entity_name=Liar("mine") if lies else "mine", connection_id="c", options=options
+            )
+            assert [record.data["score"] for record in found] == least
+            assert {record.entity_id for record in found} == {ids["mine"]}
+        few = engine.create_entity(name="few", connection_id="c").id
+        engine.upsert_records(entity_id=few, records=[{"external_id": "f0", "data": {}}])
+        for entity_id in (Liar(few), few) * 8:
+            found = engine.get_records_by_entity_id(entity_id=entity_id)
+            assert [record.external_id for record in found] == ["f0"]
 
 
 def test_a_field_with_an_index_is_filtered_and_sorted_in_index_order(filled: Any) -> None:

@@ -25,6 +25,7 @@ from mastra_cli.runtime.models import Entity, Record, SyncRun
 from mastra_cli.runtime.ordering_sql import may_tie
 from mastra_cli.runtime.sql import selections, statements
 from mastra_cli.runtime.timing import Clock
+from mastra_cli.runtime.walks import Walks
 
 if TYPE_CHECKING:
     from typing import LiteralString
@@ -55,6 +56,7 @@ class PostgresEngine(Connected, MastraEngine):
     ) -> None:
         super().__init__(url=url, pool=pool, min_size=min_size, max_size=max_size, timeout=timeout)
         self._indexes = FieldIndexes(self._pool)
+        self._walks = Walks()
 
     # -- entities -----------------------------------------------------------------------------------------
 
@@ -258,18 +260,33 @@ class PostgresEngine(Connected, MastraEngine):
     async def _select(self, chosen: Selection, timeout: float | None) -> list[Record]:
         clock = self._clock(timeout)
         indexed = await self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
+        walk = await self._walk(chosen, indexed, clock)
         # An index has the rows in their order, but for ids that begin alike over a length that few ids have.
         for total in (False, True):
-            sql, params = selections.rendered(chosen, indexed, self._indexes.magnitude, total)
-            rows = await self._pool.rows(sql, params, timeout=clock, prepare=False if params else None)
+            kept = None if total else walk
+            sql, params = kept or selections.rendered(chosen, indexed, total)
+            rows = await self._pool.rows(sql, params, timeout=clock, prepare=None if kept else False)
             if not may_tie(chosen.sort, (row[2] for row in rows), indexed=indexed):
                 break
         return [_record(row) for row in rows]
 
+    async def _walk(
+        self, chosen: Selection, indexed: frozenset[Path], clock: Clock
+    ) -> selections.Statement | None:
+        """The statement whose plan is kept, where it is what the server would do anyway."""
+        walk = selections.walk(chosen, indexed, self._indexes.magnitude)
+        walks = walk is not None and self._walks.said((chosen, indexed))
+        if walks is None:
+            sql, params = selections.rendered(chosen, indexed, False)
+            found = await self._pool.rows(selections.EXPLAIN + sql, params, timeout=clock, prepare=False)
+            walks = selections.walks(found[0][0], chosen, indexed)
+            self._walks.learn((chosen, indexed), walks)
+        return walk if walks else None
+
     async def _iterate(self, chosen: Selection, timeout: float | None) -> AsyncGenerator[Record, None]:
         clock = self._clock(timeout, bulk=True)
         indexed = await self._indexes.of(chosen.entity_id, selections.paths(chosen), clock)
-        sql, params = selections.rendered(chosen, indexed, self._indexes.magnitude)
+        sql, params = selections.rendered(chosen, indexed)
         async with aclosing(self._pool.stream(sql, params, timeout=clock)) as blocks:
             async for block in blocks:
                 for row in block:

@@ -7,41 +7,104 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
-from typing import LiteralString, cast
+from typing import Any, LiteralString, cast
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from mastra_cli.runtime.filter_sql import compile_sql
 from mastra_cli.runtime.filter_tree import EVERYTHING, And, HasElement, Node, Not, Or, Path
 from mastra_cli.runtime.fragments import Fragment, build, text
-from mastra_cli.runtime.ordering_sql import after_sql, index_columns, order_sql, statistics_columns
+from mastra_cli.runtime.ordering import TIES
+from mastra_cli.runtime.ordering_sql import (
+    after_sql,
+    follows_index,
+    index_columns,
+    order_sql,
+    statistics_columns,
+)
 from mastra_cli.runtime.selection import Selection
 
+Statement = tuple[LiteralString, tuple[object, ...]]
+"""SQL as text, and its parameters."""
+
+EXPLAIN: LiteralString = "EXPLAIN (FORMAT JSON) "
 _TABLE = SQL("r")
 _DATA = SQL("r.data")
+_SELECT: LiteralString = (
+    "SELECT r.id, r.entity_id, r.external_id, r.entity_type, r.data, r.created_at, r.updated_at,"
+    " r.deleted_at, r.version FROM mastra.records AS r"
+)
 # A tombstone has no data and is in no selection.
 _LIVE: LiteralString = "r.deleted_at IS NULL AND r.data IS NOT NULL"
 _KEPT: LiteralString = "r.data IS NOT NULL"
-# Means the same in every encoding, and between quotes under every setting.
-_PLAIN = re.compile(r"[ -&(-\[\]-~]{0,200}")
+# The ids that `create_entity` makes: beside them nothing is ever written into a statement.
+_ENTITY = re.compile(r"[0-9a-f]{32}")
+_SHORT = 4_000
+_CREATED = "records_created_idx"
 
 
 @lru_cache(64)
-def rendered(
-    selection: Selection, indexed: frozenset[Path], magnitude: int = 0, total: bool = True
-) -> tuple[LiteralString, tuple[object, ...] | None]:
-    """`select` as text, and its parameters: None where the values stand in the text.
+def rendered(selection: Selection, indexed: frozenset[Path], total: bool = True) -> Statement:
+    """`select` as text, and its parameters.
 
-    Which index serves a filter depends on its values, so one plan must not serve them all. Written into the
-    text, those that are plain have a plan of their own, which a server keeps for who asks the same again. The
-    `magnitude` of the table is in it too: what is best for a small one is not kept for a large one.
+    Which index serves a filter depends on its values: it is to be planned for each anew, not prepared.
     """
-    query = select(selection, indexed, total)
-    text, params = query.sql.as_string(None), query.params
-    if selection.after is None and all(map(_is_plain, params)):
-        text, params = f"{text % tuple(map(_written, params))} /* {magnitude} */", None
+    return _rendered(select(selection, indexed, total))
+
+
+@lru_cache(64)
+def walk(selection: Selection, indexed: frozenset[Path], magnitude: int) -> Statement | None:
+    """The same rows, found along the order of an index: one plan for all values. None: there is no such way.
+
+    The order is no more than the index's, see `may_tie`; no index can answer the filter as it is put here.
+    The entity stands in the text, as it does in the condition of the index, and so do the limit, on which the
+    plan depends, and the `magnitude` of the table: what is best for a small one is not kept for a large one.
+    """
+    if selection.limit is None or selection.offset or selection.after is not None:
+        return None
+    entity = _ENTITY.fullmatch(selection.entity_id)
+    if entity is None or along(selection, indexed) is None:
+        return None
+    query = build(
+        "{} WHERE r.entity_id = {} AND {} AND COALESCE({}, FALSE) ORDER BY {} LIMIT {} /* {} */",
+        Fragment(SQL(_SELECT)),
+        Fragment(Literal(entity[0])),
+        Fragment(SQL(_KEPT if selection.include_deleted else _LIVE)),
+        compile_sql(selection.node, _DATA),
+        order_sql(selection.sort, _TABLE, indexed=indexed, total=False),
+        Fragment(Literal(int(selection.limit))),
+        Fragment(Literal(magnitude)),
+    )
+    text, params = _rendered(query)
+    return (text, params) if len(text) <= _SHORT else None
+
+
+def along(selection: Selection, indexed: Collection[Path]) -> str | None:
+    """The name of the index that has the records in the order of the selection."""
+    key = selection.sort[0]
+    if selection.sort == TIES:
+        return _CREATED
+    if isinstance(key.by, str) or not follows_index(selection.sort, indexed):
+        return None
+    return index_names(selection.entity_id, key.by)[key.descending]
+
+
+def walks(explained: Any, selection: Selection, indexed: Collection[Path]) -> bool:
+    """Whether the server has planned nothing but to go along that index, up to the limit."""
+    plan = explained[0]["Plan"]
+    if plan["Node Type"] != "Limit":
+        return False
+    [scan] = plan["Plans"]
+    name = along(selection, indexed)
+    if scan["Node Type"] != "Index Scan" or scan["Index Name"] != name:
+        return False
+    # The entity is in the condition of a field's index; what else there is would be the filter.
+    return name == _CREATED or "Index Cond" not in scan
+
+
+def _rendered(query: Fragment) -> Statement:
     # Literal as far as the type knows: what is not ours in it is quoted.
-    return cast("LiteralString", text), params
+    return cast("LiteralString", query.sql.as_string(None)), query.params
 
 
 def select(selection: Selection, indexed: Collection[Path] = (), total: bool = True) -> Fragment:
@@ -50,8 +113,8 @@ def select(selection: Selection, indexed: Collection[Path] = (), total: bool = T
     if selection.after is not None:
         after = after_sql(selection.sort, _TABLE, selection.after, indexed=indexed)
     return build(
-        "SELECT r.id, r.entity_id, r.external_id, r.entity_type, r.data, r.created_at, r.updated_at,"
-        " r.deleted_at, r.version FROM mastra.records AS r WHERE {} AND {} ORDER BY {} LIMIT {} OFFSET {}",
+        "{} WHERE {} AND {} ORDER BY {} LIMIT {} OFFSET {}",
+        Fragment(SQL(_SELECT)),
         _where(selection.entity_id, selection.node, selection.include_deleted, indexed),
         after,
         order_sql(selection.sort, _TABLE, indexed=indexed, total=total),
@@ -124,16 +187,6 @@ def _index_name(entity_id: str, path: Path) -> str:
 
 def _statistics_name(entity_id: str, path: Path) -> str:
     return f"{_index_name(entity_id, path)}_values"
-
-
-def _is_plain(value: object) -> bool:
-    return (
-        value is None or isinstance(value, int) or (isinstance(value, str) and bool(_PLAIN.fullmatch(value)))
-    )
-
-
-def _written(value: object) -> str:
-    return "NULL" if value is None else f"'{value}'"
 
 
 def _number(value: int | None) -> Fragment:
