@@ -137,7 +137,7 @@ def plan(index: Index, explained: Any, top_k: int) -> QueryPlan:
     name = f"{index.name}_vector_idx"
     used = any(node.get("Index Name") == name and node["Actual Loops"] > 0 for node in nodes)
     most = few(index, top_k)
-    found = next((n["Actual Rows"] for n in nodes if n.get("Subplan Name") == "CTE few"), None)
+    found = next((n["Actual Rows"] for n in nodes if n.get("Subplan Name") == "CTE few" and _looked(n)), None)
     compared = any(n.get("Alias") == "e" and n["Actual Loops"] > 0 and n["Actual Rows"] > 0 for n in nodes)
     if isinstance(index.config, Flat):
         reason = "the index is Flat(): every query is exact"
@@ -155,6 +155,11 @@ def plan(index: Index, explained: Any, top_k: int) -> QueryPlan:
         reason = f"{int(found):,} rows match, at most {most:,}: they are compared exactly"
     uses_index = used and not compared
     return QueryPlan(uses_index, "ann" if uses_index else "exact", reason, json.dumps(root, indent=1))
+
+
+def _looked(node: dict[str, Any]) -> bool:
+    """Whether the rows were read: where very many match, which a few by chance tell, they are not."""
+    return all(each["Actual Loops"] > 0 for each in _nodes(node) if "Relation Name" in each)
 
 
 def _nodes(node: dict[str, Any]) -> Iterable[dict[str, Any]]:

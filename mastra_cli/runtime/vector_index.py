@@ -50,12 +50,12 @@ class Index:
     blocks: int = 0
     lines: int = 0
     """How large the table was a moment ago, to two digits, and how many rows a block holds; 0: not known."""
-    alone: bool = False
-    """Whether all rows were of one namespace when they were last counted."""
+    only: str | None = None
+    """The namespace that all rows were of when they were last counted, or nearly all."""
 
     def __hash__(self) -> int:
         # The key of every statement that is kept: asked for at each search, and the rest rarely differs.
-        return hash(self.name)
+        return hash((self.name, self.blocks, self.lines))
 
     @property
     def rows(self) -> int:
@@ -91,7 +91,7 @@ class Index:
 def from_catalogue(schema: str, name: str, row: Sequence[Any]) -> Index:
     """The index that a row of the statement `index` describes."""
     kind, dimension, nullable, extension, version, comment, namespaced, documents, by_namespace = row[:9]
-    method, valid, operator_class, options, blocks, density, namespaces = row[9:]
+    method, valid, operator_class, options, blocks, density, only = row[9:]
     said, words = _comment(comment)
     config = _config(said.get("type"), said.get("config"))
     metric = said.get("metric") if said.get("metric") in METRICS else None
@@ -123,7 +123,7 @@ def from_catalogue(schema: str, name: str, row: Sequence[Any]) -> Index:
         words=words,
         blocks=int(float(f"{blocks or 0:.1e}")),
         lines=math.ceil(density or 0),
-        alone=not namespaced or namespaces == 1,
+        only=only,
     )
 
 

@@ -190,9 +190,10 @@ def test_a_connection_at_rest_holds_no_rows_and_no_large_parameters(database: st
             assert [cursor.pgresult.ntuples for cursor in kept] == [0]
 
 
-def test_no_expression_is_compiled(database: str) -> None:
-    with sync_connect(url=database) as pool:
-        assert pool.row("SHOW jit") == ("off",)
+def test_no_expression_is_compiled_unless_somebody_asked_for_it(database: str) -> None:
+    for options, jit in (("", "off"), ("?options=-c%20jit%3Don", "on")):
+        with sync_connect(url=database + options) as pool:
+            assert pool.row("SHOW jit") == (jit,)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mastra_cli.runtime._async.postgres import PostgresEngine
 from mastra_cli.runtime._sync.postgres import SyncPostgresEngine
 from mastra_cli.runtime.models import QueryOptions
 from mastra_cli.runtime.operands import path
@@ -125,6 +127,32 @@ def test_a_plan_is_not_kept_when_the_table_has_grown(database: str) -> None:
                 found = engine.get_records(entity_name="mine", connection_id="c", options=options)
                 assert [record.external_id for record in found] == ["r0", "r1", "r2", "r3", "r4"]
         assert len(engine._pool.rows(KEPT, prepare=False)) == 2
+
+
+async def test_one_of_many_readers_looks_at_the_catalogue_again(database: str) -> None:
+    options = QueryOptions(sort={"field": "score"}, limit=5)
+    looks = 0
+    async with PostgresEngine(url=database) as engine:
+        look = engine._indexes._look
+
+        async def counted(clock: Any) -> None:
+            nonlocal looks
+            looks += 1
+            await look(clock)
+
+        engine._indexes._look = counted
+        await engine.create_entity(name="mine", connection_id="c")
+        for ago, expected in ((0.0, 1), (0.0, 0), (30.0, 1), (0.0, 0)):
+            looks, engine._indexes._looked_at = 0, engine._indexes._looked_at - ago
+            if ago == 0:
+                await engine.get_records(entity_name="mine", connection_id="c", options=options)
+            else:
+                reads = [
+                    engine.get_records(entity_name="mine", connection_id="c", options=options)
+                    for _ in range(30)
+                ]
+                await asyncio.gather(*reads)
+            assert looks == expected
 
 
 class Liar(str):

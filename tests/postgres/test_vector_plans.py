@@ -132,6 +132,41 @@ def test_one_plan_is_kept_for_all_values_of_a_filter_unless_namespaces_need_thei
         vector.delete_index(index_name="docs")
 
 
+def test_a_namespace_that_was_not_there_when_they_were_counted_has_plans_of_its_own(here: str) -> None:
+    vector, rows = filled(here, 8_000, "cosine", "vector", Hnsw())
+    vector.upsert(index_name="docs", vectors=rows[:5], namespace="tiny", metadata=[{"hundredth": 1}] * 5)
+    with vector, SyncPgVector(connection_string=here) as asking:
+        for namespace, count in (("default", 10), ("tiny", 5)):
+            for _ in range(8):
+                found = asking.query(
+                    index_name="docs", query_vector=rows[0], filter={"hundredth": 1}, namespace=namespace
+                )
+                assert len(found) == count
+        [(uses,)] = asking._pool.rows(
+            "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH q%'",
+            prepare=False,
+        )
+        assert uses == 3  # of the eight in `default`
+        vector.delete_index(index_name="docs")
+
+
+def test_an_index_on_a_part_of_the_rows_is_not_the_index(here: str) -> None:
+    vector, rows = filled(here, 500, "cosine", "vector", Hnsw())
+    with vector:
+        vector._pool.rows("DROP INDEX mastra.docs_vector_idx")
+        vector._pool.rows(
+            "CREATE INDEX docs_vector_idx ON mastra.docs USING hnsw (embedding vector_cosine_ops) WHERE id < 9"
+        )
+        with SyncPgVector(connection_string=here) as asking:
+            plan = asking.explain(index_name="docs", query_vector=rows[0])
+            assert (plan.reason, plan.uses_index) == (
+                "the ANN index is not built: build_index() builds it",
+                False,
+            )
+            assert len(asking.query(index_name="docs", query_vector=rows[0])) == 10
+        vector.delete_index(index_name="docs")
+
+
 def test_a_plan_is_not_kept_when_the_table_has_grown(here: str) -> None:
     kept = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%embedding%'"
     vector, rows = filled(here, 50, "cosine", "vector", Hnsw())
@@ -159,6 +194,12 @@ def test_that_very_many_rows_of_a_large_table_match_is_seen_from_a_few(here: str
                 nodes += node.get("Plans", [])
             [few] = [node["Actual Rows"] for node in nodes if node.get("Subplan Name") == "CTE few"]
             assert (few, plan.uses_index) == (looked, looked == 0)
+        name = vector._pool.row("SELECT current_database()")[0]
+        vector._pool.rows(f'ALTER DATABASE "{name}" SET enable_indexscan = off', writes=True)
+        with SyncPgVector(connection_string=here) as asking:
+            plan = asking.explain(index_name="docs", query_vector=rows[0], filter={"half": 1})
+            assert plan.reason == "the planner finds a scan of so small a table cheaper"
+        vector._pool.rows(f'ALTER DATABASE "{name}" RESET enable_indexscan', writes=True)
         vector.delete_index(index_name="docs")
 
 

@@ -73,8 +73,8 @@ def test_a_comment_of_somebody_elses_says_nothing(comment: str | None) -> None:
 
 
 def test_whether_all_rows_are_of_one_namespace_is_known_once_it_was_analysed() -> None:
-    for namespaces, alone in ((None, False), (-1.0, False), (2.0, False), (1.0, True)):
-        assert from_catalogue("mastra", "docs", row(size=(100, 8.0, namespaces))).alone == alone
+    for only in (None, "default"):
+        assert from_catalogue("mastra", "docs", row(size=(100, 8.0, only))).only == only
 
 
 def test_how_large_a_table_is_is_known_to_two_digits_once_it_was_analysed() -> None:

@@ -36,6 +36,8 @@ class FieldIndexes:
         if not paths:
             return frozenset()
         if time.monotonic() - self._looked_at >= _FRESH:
+            if self._looked_at > 0:
+                self._looked_at = time.monotonic()  # who asks meanwhile goes by what was known
             await self._look(clock)
         if not self._names:
             return frozenset()

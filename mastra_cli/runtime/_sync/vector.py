@@ -92,7 +92,7 @@ class SyncPgVector(Builds):
             if not packed:
                 return []
             statement = vectors_search.search_many(index, asked, packed, space, condition)
-            found = self._search(statement, clock, _prepare(index, condition))
+            found = self._search(statement, clock, _prepare(index, space, condition))
             return answers.grouped(index, found, len(packed), top_k, min_score)
 
         clock = self._clock(timeout)
@@ -130,7 +130,7 @@ class SyncPgVector(Builds):
             packed = _packed(index, query_vector, "query_vector")
             space = checked_namespace(namespace, index)
             statement = vectors_hybrid.hybrid(index, asked, rrf_k).fill(packed, space, condition, query_text)
-            found = self._search(statement, clock, _prepare(index, condition))
+            found = self._search(statement, clock, _prepare(index, space, condition))
             return answers.fused(index, found, top_k)
 
         clock = self._clock(timeout)
@@ -241,7 +241,7 @@ class SyncPgVector(Builds):
         statement = vectors_search.search(index, asked).fill(packed, space, condition)
         if explained:
             return self._search(vectors_search.explained(statement), clock)
-        answer = self._search(statement, clock, _prepare(index, condition))
+        answer = self._search(statement, clock, _prepare(index, space, condition))
         if found is not None and len(found) < len(answer):
             self._shared.add(index.name)
         return answer
@@ -259,9 +259,9 @@ class SyncPgVector(Builds):
             raise
 
 
-def _prepare(index: Index, condition: Fragment | None) -> bool | None:
+def _prepare(index: Index, space: str, condition: Fragment | None) -> bool | None:
     """Whether one plan serves them all: where namespaces differ in size, a filter needs one for each."""
-    return None if condition is None or index.alone else False
+    return None if condition is None or not index.namespaced or space == index.only else False
 
 
 def _packed(index: Index, vector: Any, label: str) -> bytes:

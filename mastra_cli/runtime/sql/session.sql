@@ -3,9 +3,13 @@
 -- name: who
 -- The server's own process id: another than the one that the connection was told means a pooler between. With
 -- none the session compiles no expressions: for what may have to be read and is not, a plan can look so dear
--- that a search of two milliseconds would be compiled for a second.
+-- that a search of two milliseconds would be compiled for a second. Who asked for it by name, in the URL or for
+-- this role or database, has it.
 SELECT pg_catalog.pg_backend_pid(),
-       CASE WHEN pg_catalog.pg_backend_pid() = %(told)s THEN pg_catalog.set_config('jit', 'off', false) END
+       (SELECT pg_catalog.set_config(s.name, 'off', false)
+        FROM pg_catalog.pg_settings s
+        WHERE pg_catalog.pg_backend_pid() = %(told)s AND s.name = 'jit'
+          AND s.source IN ('default', 'configuration file'))
 
 -- name: busy
 -- A row when that process works on a statement; how far it is where the server tells, which is for indexes alone.

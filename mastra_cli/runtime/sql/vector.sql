@@ -25,10 +25,11 @@ SELECT
     ann.class,
     ann.options,
     pg_catalog.pg_relation_size(t.oid) / pg_catalog.current_setting('block_size')::bigint AS blocks,
-    -- Only what was analysed or vacuumed says how many rows a block holds, and how many namespaces there are.
+    -- Only what was analysed or vacuumed says how many rows a block holds, and which namespace they are all of.
     CASE WHEN t.reltuples > 0 AND t.relpages > 0 THEN t.reltuples / t.relpages END AS density,
-    (SELECT s.n_distinct FROM pg_catalog.pg_stats s
-     WHERE s.schemaname = n.nspname AND s.tablename = t.relname AND s.attname = 'namespace') AS namespaces
+    (SELECT (s.most_common_vals::text::text[])[1] FROM pg_catalog.pg_stats s
+     WHERE s.schemaname = n.nspname AND s.tablename = t.relname AND s.attname = 'namespace'
+       AND s.n_distinct = 1) AS only
 FROM pg_catalog.pg_class t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN (SELECT s.nspname, p.extversion
@@ -51,6 +52,7 @@ LEFT JOIN LATERAL (
     JOIN pg_catalog.pg_am m ON m.oid = c.relam
     JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[0]
     WHERE i.indrelid = t.oid AND c.relname = %(name)s || '_vector_idx' AND m.amname IN ('hnsw', 'ivfflat')
+      AND i.indpred IS NULL
 ) ann ON true
 WHERE n.nspname = %(schema)s AND t.relname = %(name)s AND t.relkind IN ('r', 'p')
 

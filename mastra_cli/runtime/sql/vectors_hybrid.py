@@ -11,7 +11,7 @@ from mastra_cli.runtime.sql.vectors_shape import TEXT, VECTOR, Shape
 from mastra_cli.runtime.vector_index import Index
 
 
-@lru_cache(512)
+@lru_cache(128)
 def hybrid(index: Index, asked: Search, rrf_k: int) -> Shape:
     """Rows of (vector_id, score, is exact, metadata, document, vector or null): two rankings, fused.
 

@@ -84,7 +84,7 @@ def _rounded(value: float) -> int:
     return int(float(f"{value:.1e}"))
 
 
-@lru_cache(512)
+@lru_cache(128)
 def nearest(index: Index, asked: Search) -> Shape:
     """As `search`, from the ANN index alone and in no order: right when it brings as many rows as were asked.
 
@@ -146,7 +146,7 @@ def _nearest_quantized(index: Index, asked: Search) -> Shape:
     )
 
 
-@lru_cache(512)
+@lru_cache(128)
 def search(index: Index, asked: Search) -> Shape:
     """Rows of (vector_id, distance, is exact, metadata, document, vector or null), best first."""
     return shaped(index, _searched(index, asked, vectors.typed(index, VECTOR)))

@@ -35,7 +35,7 @@ VECTOR = Fragment(SQL("%s"), ("the vector",))
 NAMESPACE = Fragment(SQL("%s"), ("the namespace",))
 TEXT = Fragment(SQL("%s"), ("the text",))
 CONDITION = Fragment(_HOLE, ("the condition",))
-_KNOWN, _SHORT = 64, 2_000
+_KNOWN, _SHORT = 16, 2_000
 _BOUND = (*VECTOR.params, *NAMESPACE.params, *TEXT.params, *CONDITION.params)
 
 
