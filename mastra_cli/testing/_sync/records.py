@@ -49,15 +49,6 @@ BAD_DATA: list[tuple[Any, str]] = [
 ]
 
 
-class Word(str, enum.Enum):  # noqa: UP042
-    """As `StrEnum`, but for what it prints as."""
-
-    NOTES = "notes"
-    KEY = "key"
-    AT = "word"
-    MOST = "$lte"
-
-
 def nested(depth: int) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for _ in range(depth - 1):
@@ -248,6 +239,12 @@ class RecordConformance(Conformance):
     def test_a_member_of_an_enum_of_strings_is_the_string_that_it_holds(
         self, engine: SyncMastraEngine, connection_id: str
     ) -> None:
+        class Word(str, enum.Enum):  # noqa: UP042 - what StrEnum prints as is what it holds
+            NOTES = "notes"
+            KEY = "key"
+            AT = "word"
+            MOST = "$lte"
+
         entity = engine.create_entity(name=Word.NOTES, connection_id=connection_id)
         assert entity == engine.get_entity_by_id(id=entity.id)
         assert entity.name == "notes"
