@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,15 @@ async def test_no_expression_is_compiled_unless_somebody_asked_for_it(database: 
     for options, jit in (("", "off"), ("?options=-c%20jit%3Don", "on")):
         async with connect(url=database + options) as pool:
             assert await pool.row("SHOW jit") == (jit,)
+
+
+async def test_utc_has_its_name_and_any_other_zone_stays(database: str) -> None:
+    for zone, shown in (("Etc/UTC", "UTC"), ("Zulu", "UTC"), ("Asia/Tokyo", "Asia/Tokyo")):
+        async with connect(url=f"{database}?options=-c%20TimeZone%3D{zone}") as pool:
+            assert await pool.row("SHOW TimeZone") == (shown,)
+            [at] = await pool.row("SELECT pg_catalog.to_timestamp(0)")
+            assert at == datetime(1970, 1, 1, tzinfo=UTC)
+            assert (at.tzinfo is UTC) == (shown == "UTC")
 
 
 @pytest.mark.parametrize(
