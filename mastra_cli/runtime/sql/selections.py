@@ -37,7 +37,7 @@ _SELECT: LiteralString = (
 # A tombstone has no data and is in no selection.
 _LIVE: LiteralString = "r.deleted_at IS NULL AND r.data IS NOT NULL"
 _KEPT: LiteralString = "r.data IS NOT NULL"
-# The ids that `create_entity` makes: beside them nothing is ever written into a statement.
+# The ids that `create_entity` makes, the one value of a caller's that ever stands in a statement, but a limit.
 _ENTITY = re.compile(r"[0-9a-f]{32}")
 _SHORT = 4_000
 _CREATED = "records_created_idx"
