@@ -37,7 +37,7 @@ _SELECT: LiteralString = (
 # A tombstone has no data and is in no selection.
 _LIVE: LiteralString = "r.deleted_at IS NULL AND r.data IS NOT NULL"
 _KEPT: LiteralString = "r.data IS NOT NULL"
-# The ids that `create_entity` makes, the one value of a caller's that ever stands in a statement, but a limit.
+# The ids that `create_entity` makes; but for one and a limit no value of a caller's stands in a statement.
 _ENTITY = re.compile(r"[0-9a-f]{32}")
 _SHORT = 4_000
 _CREATED = "records_created_idx"
