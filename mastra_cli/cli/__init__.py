@@ -85,7 +85,8 @@ def _terminated(number: int, frame: object) -> NoReturn:
 
 
 def _sentence(message: Any) -> str:
-    text = str(message).strip().removesuffix(".")
+    # Some versions of Typer tell the class of the error too.
+    text = str(message).strip().removesuffix(".").replace(": Value error, ", ": ", 1)
     return text[:1].lower() + text[1:]
 
 

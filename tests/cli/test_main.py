@@ -72,6 +72,13 @@ def test_a_usage_error_in_words(mastra: Mastra) -> None:
     assert result.err == "error: no such option: --nonsense\n hint: see `mastra engine up --help`\n"
 
 
+def test_a_value_that_is_none_of_a_few_is_told_beside_them(mastra: Mastra) -> None:
+    assert mastra("add", "--provider", "dockr").err.splitlines() == [
+        "error: invalid value for '--provider': 'dockr' is not one of 'auto', 'docker', 'embedded'",
+        " hint: see `mastra engine add --help`",
+    ]
+
+
 def test_an_unknown_command_is_a_document_too(mastra: Mastra) -> None:
     result = mastra("launch", "--json")
     assert result.code == 2
