@@ -99,7 +99,8 @@ class Wire(AsyncConnection[TupleRow]):
         wire = await cls.connect(url, autocommit=True, **parameters)
         try:
             told = wire.info.backend_pid
-            cursor = await wire.execute(SESSION["who"], {"told": told}, prepare=False)
+            who = {"told": told, "asked": "jit" in wire.info.options}
+            cursor = await wire.execute(SESSION["who"], who, prepare=False)
             found = await cursor.fetchone()
         except BaseException:
             await wire.close()

@@ -99,7 +99,8 @@ class Wire(Connection[TupleRow]):
         wire = cls.connect(url, autocommit=True, **parameters)
         try:
             told = wire.info.backend_pid
-            cursor = wire.execute(SESSION["who"], {"told": told}, prepare=False)
+            who = {"told": told, "asked": "jit" in wire.info.options}
+            cursor = wire.execute(SESSION["who"], who, prepare=False)
             found = cursor.fetchone()
         except BaseException:
             wire.close()

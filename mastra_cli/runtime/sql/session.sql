@@ -2,15 +2,16 @@
 
 -- name: who
 -- The server's own process id: another than the one that the connection was told means a pooler between. With
--- none the session compiles no expressions, unless somebody asked for it by name: for what may have to be read
+-- none the session compiles no expressions, unless the connection `asked` for it: for what may have to be read
 -- and is not, a plan can look so dear that a search of two milliseconds would be compiled for a second. And UTC
 -- is called UTC, the one name under which times need no conversion here.
 SELECT pg_catalog.pg_backend_pid(),
-       (SELECT count(pg_catalog.set_config(s.name, CASE s.name WHEN 'jit' THEN 'off' ELSE 'UTC' END, false))
-        FROM pg_catalog.pg_settings s
-        WHERE pg_catalog.pg_backend_pid() = %(told)s
-          AND (s.name = 'jit' AND s.source IN ('default', 'configuration file')
-               OR s.name = 'TimeZone' AND s.setting IN ('Etc/UTC', 'Etc/UCT', 'Etc/Zulu', 'UCT', 'Zulu')))
+       CASE WHEN pg_catalog.pg_backend_pid() = %(told)s AND NOT %(asked)s
+                 AND pg_catalog.current_setting('jit', true) = 'on'
+            THEN pg_catalog.set_config('jit', 'off', false) END,
+       CASE WHEN pg_catalog.pg_backend_pid() = %(told)s
+                 AND pg_catalog.current_setting('TimeZone') IN ('Etc/UTC', 'Etc/UCT', 'Etc/Zulu', 'UCT', 'Zulu')
+            THEN pg_catalog.set_config('TimeZone', 'UTC', false) END
 
 -- name: busy
 -- A row when that process works on a statement; how far it is where the server tells, which is for indexes alone.
