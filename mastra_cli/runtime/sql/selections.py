@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import Any, LiteralString, cast
@@ -14,6 +13,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from mastra_cli.runtime.filter_sql import compile_sql
 from mastra_cli.runtime.filter_tree import EVERYTHING, And, HasElement, Node, Not, Or, Path
 from mastra_cli.runtime.fragments import Fragment, build, text
+from mastra_cli.runtime.identity import exact, is_made
 from mastra_cli.runtime.ordering import TIES
 from mastra_cli.runtime.ordering_sql import (
     after_sql,
@@ -37,8 +37,6 @@ _SELECT: LiteralString = (
 # A tombstone has no data and is in no selection.
 _LIVE: LiteralString = "r.deleted_at IS NULL AND r.data IS NOT NULL"
 _KEPT: LiteralString = "r.data IS NOT NULL"
-# The ids that `create_entity` makes; but for one and a limit no value of a caller's stands in a statement.
-_ENTITY = re.compile(r"[0-9a-f]{32}")
 _SHORT = 4_000
 _CREATED = "records_created_idx"
 
@@ -57,18 +55,17 @@ def walk(selection: Selection, indexed: frozenset[Path], magnitude: int) -> Stat
     """The same rows, found along the order of an index: one plan for all values. None: there is no such way.
 
     The order is no more than the index's, see `may_tie`; no index can answer the filter as it is put here.
-    The entity stands in the text, as it does in the condition of the index, and so do the limit, on which the
-    plan depends, and the `magnitude` of the table: what is best for a small one is not kept for a large one.
+    In the text stand the entity, as in the condition of the index, an id of our making; the limit, on which
+    the plan depends; and the `magnitude` of the table: a plan for a small one is not kept for a large one.
     """
     if selection.limit is None or selection.offset or selection.after is not None:
         return None
-    entity = _ENTITY.fullmatch(selection.entity_id)
-    if entity is None or along(selection, indexed) is None:
+    if not is_made(selection.entity_id) or along(selection, indexed) is None:
         return None
     query = build(
         "{} WHERE r.entity_id = {} AND {} AND COALESCE({}, FALSE) ORDER BY {} LIMIT {} /* {} */",
         Fragment(SQL(_SELECT)),
-        Fragment(Literal(entity[0])),
+        Fragment(Literal(exact(selection.entity_id))),
         Fragment(SQL(_KEPT if selection.include_deleted else _LIVE)),
         compile_sql(selection.node, _DATA),
         order_sql(selection.sort, _TABLE, indexed=indexed, total=False),
